@@ -1,0 +1,100 @@
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+
+/// A UDP datagram together with both of its ends, seen from the node that holds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Datagram {
+    /// The node's own address and port.
+    pub local: SocketAddr,
+    /// The peer's address and port: the source of a received datagram, the destination of a sent
+    /// one.
+    pub remote: SocketAddr,
+    /// The UDP payload.
+    pub payload: Vec<u8>,
+}
+
+/// One byte-stream connection of a node. Connections that the node opened and those that it
+/// accepted are numbered apart, so that neither side of the driver boundary has to ask the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConnId(u64);
+
+impl ConnId {
+    const ACCEPTED: u64 = 1 << 63;
+
+    /// The `n`th connection that the driver accepted.
+    pub const fn accepted(n: u64) -> Self {
+        Self(n | Self::ACCEPTED)
+    }
+
+    /// The `n`th connection that the node asked for.
+    pub const fn initiated(n: u64) -> Self {
+        Self(n & !Self::ACCEPTED)
+    }
+
+    /// Whether the peer opened the connection.
+    pub const fn is_accepted(self) -> bool {
+        self.0 & Self::ACCEPTED != 0
+    }
+
+    /// The number within its kind.
+    pub const fn number(self) -> u64 {
+        self.0 & !Self::ACCEPTED
+    }
+}
+
+/// What happens on a node's byte streams.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StreamInput {
+    /// A peer connected to the node's listening address.
+    Accepted {
+        /// The new connection.
+        conn: ConnId,
+        /// Where the peer comes from.
+        peer: SocketAddr,
+    },
+    /// A connection that the node asked for is up.
+    Connected {
+        /// The connection of [`StreamOutput::Connect`].
+        conn: ConnId,
+    },
+    /// Octets arrived; their boundaries mean nothing.
+    Data {
+        /// The connection.
+        conn: ConnId,
+        /// At least one octet.
+        octets: Vec<u8>,
+    },
+    /// The connection is gone or never came up. Nothing follows on it.
+    Closed {
+        /// The connection.
+        conn: ConnId,
+    },
+}
+
+/// What a node wants of its byte streams.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StreamOutput {
+    /// Open a connection to `peer`; answered by `Connected` or `Closed`.
+    Connect {
+        /// The number by which the node will call it.
+        conn: ConnId,
+        /// The listening address of the peer.
+        peer: SocketAddr,
+    },
+    /// Send octets, in order.
+    Send {
+        /// The connection.
+        conn: ConnId,
+        /// Whole messages of the protocol above.
+        octets: Vec<u8>,
+    },
+    /// Close after everything sent so far; no `Closed` follows.
+    Close {
+        /// The connection.
+        conn: ConnId,
+    },
+}
+
+/// Ties an administrative call to its reply across a driver boundary.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CallId(pub u64);

@@ -1,0 +1,41 @@
+//! Identities and quantities of an evolved packet core.
+//!
+//! Values only: nothing here talks to a network, reads a clock or decides anything. Every other
+//! crate of the workspace builds on these names, which are the ones of the specifications
+//! (`Imsi`, `Apn`, `PlmnId`, `Ebi`, `Teid`).
+//!
+//! The crate also fixes the *shape of a machine*: the one way in which time, messages, storage and
+//! randomness go into a deterministic core and come out of it ([`Machine`]).
+#![cfg_attr(not(any(test, feature = "std")), no_std)]
+
+extern crate alloc;
+
+mod apn;
+mod hex;
+mod http;
+mod identity;
+mod io;
+mod location;
+mod machine;
+mod prefix;
+mod qos;
+mod rng;
+mod secret;
+mod storage;
+mod time;
+
+pub use apn::{Apn, InvalidApn};
+pub use hex::{InvalidHex, from_hex, to_hex};
+pub use http::{HttpRequest, HttpResponse, Method, Token};
+pub use identity::{Guti, Imei, Imsi, InvalidIdentity, Msisdn};
+pub use io::{CallId, ConnId, Datagram, StreamInput, StreamOutput};
+pub use location::{Ecgi, InvalidPlmnId, PlmnId, Tac, Tai};
+pub use machine::{Machine, Now};
+pub use prefix::{InvalidPrefix, Prefix};
+pub use qos::{Ambr, Arp, Ebi, InvalidEbi, Qci, Teid};
+pub use rng::Rng;
+pub use secret::{InvalidKey, Key128, Key256, constant_time_eq};
+pub use storage::{PersistSeq, Record, StorageInput, StorageOutput};
+pub use time::{Instant, WallTime};
+
+pub use core::time::Duration;
