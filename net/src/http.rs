@@ -1,0 +1,297 @@
+//! HTTP/1.1 for the administrative interfaces: a server that turns calls into values, and a client.
+//!
+//! The server checks the `Host` header (a page on another site must not reach a loopback service
+//! through a name that resolves to it) and the size of the body. Tokens are the callee's business.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use heiiki_types::{HttpRequest, HttpResponse, Method, Token};
+use http_body_util::combinators::BoxBody;
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::body::{Frame, Incoming};
+use hyper::service::service_fn;
+use hyper::{Request, Response, StatusCode, header};
+use hyper_util::rt::TokioIo;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+
+/// Octets of the largest body that is read.
+pub const MAX_BODY: usize = 16 << 20;
+
+/// What a handler gives back.
+#[derive(Debug)]
+pub enum Reply {
+    /// One JSON document.
+    Whole(HttpResponse),
+    /// NDJSON lines until the sender is dropped or the caller goes away.
+    Lines(mpsc::Receiver<Bytes>),
+}
+
+/// The future of a [`Reply`].
+pub type ReplyFuture = Pin<Box<dyn Future<Output = Reply> + Send>>;
+
+/// Answers one call.
+pub type Handler = Arc<dyn Fn(HttpRequest) -> ReplyFuture + Send + Sync>;
+
+/// Serves calls until the future is dropped.
+pub async fn serve(listener: TcpListener, handler: Handler) {
+    let Ok(local) = listener.local_addr() else {
+        return;
+    };
+    let hosts: Arc<[String]> = Arc::new([
+        local.to_string(),
+        local.ip().to_string(),
+        format!("localhost:{}", local.port()),
+        "localhost".to_owned(),
+    ]);
+    loop {
+        let Ok((stream, _)) = listener.accept().await else {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            continue;
+        };
+        let (handler, hosts) = (Arc::clone(&handler), Arc::clone(&hosts));
+        tokio::spawn(async move {
+            let service = service_fn(move |request| {
+                let (handler, hosts) = (Arc::clone(&handler), Arc::clone(&hosts));
+                async move { Ok::<_, Infallible>(answer(request, &handler, &hosts).await) }
+            });
+            let mut server = hyper::server::conn::http1::Builder::new();
+            server.timer(hyper_util::rt::TokioTimer::new());
+            server.header_read_timeout(Duration::from_secs(10));
+            // A peer that breaks off in the middle is no news.
+            let _ = server.serve_connection(TokioIo::new(stream), service).await;
+        });
+    }
+}
+
+type Body = BoxBody<Bytes, Infallible>;
+
+async fn answer(request: Request<Incoming>, handler: &Handler, hosts: &[String]) -> Response<Body> {
+    let request = match read(request, hosts).await {
+        Ok(request) => request,
+        Err((status, why)) => {
+            let body = format!("{{\"error\":{{\"what\":\"{why}\"}}}}");
+            return json(status.as_u16(), body.into());
+        }
+    };
+    match handler(request).await {
+        Reply::Whole(response) => json(response.status, response.body.into()),
+        Reply::Lines(lines) => respond(200, "application/x-ndjson", Lines(lines).boxed()),
+    }
+}
+
+async fn read(
+    request: Request<Incoming>,
+    hosts: &[String],
+) -> Result<HttpRequest, (StatusCode, &'static str)> {
+    let host = request
+        .headers()
+        .get(header::HOST)
+        .and_then(|h| h.to_str().ok());
+    if !host.is_some_and(|h| hosts.iter().any(|ok| ok.eq_ignore_ascii_case(h))) {
+        return Err((
+            StatusCode::MISDIRECTED_REQUEST,
+            "the Host header is not of this server",
+        ));
+    }
+    let method = match *request.method() {
+        hyper::Method::GET => Method::Get,
+        hyper::Method::POST => Method::Post,
+        hyper::Method::PUT => Method::Put,
+        hyper::Method::DELETE => Method::Delete,
+        _ => return Err((StatusCode::METHOD_NOT_ALLOWED, "no call has this method")),
+    };
+    let bearer = request
+        .headers()
+        .get(header::AUTHORIZATION)
+        .and_then(|h| h.to_str().ok())
+        .and_then(|h| h.strip_prefix("Bearer "))
+        .map(|token| Token::new(token.trim().to_owned()));
+    let target = request
+        .uri()
+        .path_and_query()
+        .map_or("/", |t| t.as_str())
+        .to_owned();
+    let body = Limited::new(request.into_body(), MAX_BODY)
+        .collect()
+        .await
+        .map_err(|_| {
+            (
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "the body is too large or broke off",
+            )
+        })?
+        .to_bytes()
+        .to_vec();
+    Ok(HttpRequest {
+        method,
+        target,
+        bearer,
+        body,
+    })
+}
+
+fn respond(status: u16, kind: &'static str, body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
+    *response.status_mut() =
+        StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static(kind));
+    headers.insert(
+        header::CACHE_CONTROL,
+        header::HeaderValue::from_static("no-store"),
+    );
+    response
+}
+
+fn json(status: u16, body: Bytes) -> Response<Body> {
+    respond(status, "application/json", Full::new(body).boxed())
+}
+
+/// The lines of a channel as a body.
+struct Lines(mpsc::Receiver<Bytes>);
+
+impl hyper::body::Body for Lines {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        self.0
+            .poll_recv(cx)
+            .map(|line| line.map(|l| Ok(Frame::data(l))))
+    }
+}
+
+/// Makes one call and returns the whole answer.
+///
+/// # Errors
+/// When the server cannot be reached, breaks off, or does not answer within `timeout`.
+pub async fn call(
+    server: SocketAddr,
+    request: &HttpRequest,
+    timeout: Duration,
+) -> io::Result<HttpResponse> {
+    let exchange = async {
+        let stream = TcpStream::connect(server).await?;
+        let _ = stream.set_nodelay(true);
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+            .await
+            .map_err(other)?;
+        let connection = tokio::spawn(connection);
+        let response = sender
+            .send_request(build(server, request)?)
+            .await
+            .map_err(other)?;
+        let status = response.status().as_u16();
+        let body = Limited::new(response.into_body(), MAX_BODY)
+            .collect()
+            .await
+            .map_err(io::Error::other)?;
+        connection.abort();
+        Ok(HttpResponse {
+            status,
+            body: body.to_bytes().to_vec(),
+        })
+    };
+    tokio::time::timeout(timeout, exchange)
+        .await
+        .unwrap_or_else(|e| Err(e.into()))
+}
+
+fn other(error: hyper::Error) -> io::Error {
+    io::Error::other(error)
+}
+
+fn build(server: SocketAddr, request: &HttpRequest) -> io::Result<Request<Full<Bytes>>> {
+    let method = match request.method {
+        Method::Get => hyper::Method::GET,
+        Method::Post => hyper::Method::POST,
+        Method::Put => hyper::Method::PUT,
+        Method::Delete => hyper::Method::DELETE,
+    };
+    let mut builder = Request::builder()
+        .method(method)
+        .uri(request.target.as_str())
+        .header(header::HOST, server.to_string());
+    if let Some(token) = &request.bearer {
+        builder = builder.header(header::AUTHORIZATION, format!("Bearer {}", token.expose()));
+    }
+    if !request.body.is_empty() {
+        builder = builder.header(header::CONTENT_TYPE, "application/json");
+    }
+    builder
+        .body(Full::new(Bytes::from(request.body.clone())))
+        .map_err(io::Error::other)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn server() -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let handler: Handler = Arc::new(|request| {
+            Box::pin(async move {
+                if request.path() == "/lines" {
+                    let (tx, rx) = mpsc::channel(4);
+                    tx.send(Bytes::from_static(b"{}\n")).await.unwrap();
+                    tx.send(Bytes::from_static(b"[]\n")).await.unwrap();
+                    return Reply::Lines(rx);
+                }
+                let token = request.bearer.map(|t| t.expose().to_owned());
+                let body = format!("{:?} {} {token:?}", request.method, request.target);
+                Reply::Whole(HttpResponse {
+                    status: 201,
+                    body: body.into_bytes(),
+                })
+            })
+        });
+        tokio::spawn(serve(listener, handler));
+        address
+    }
+
+    fn request(target: &str) -> HttpRequest {
+        HttpRequest {
+            method: Method::Post,
+            target: target.to_owned(),
+            bearer: Some(Token::new("t".to_owned())),
+            body: b"{}".to_vec(),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_call_arrives_as_it_was_made() {
+        let address = server().await;
+        let timeout = Duration::from_secs(10);
+        let response = call(address, &request("/v1/bars?x=1"), timeout)
+            .await
+            .unwrap();
+        assert_eq!(response.status, 201);
+        assert_eq!(response.body, b"Post /v1/bars?x=1 Some(\"t\")");
+        let lines = call(address, &request("/lines"), timeout).await.unwrap();
+        assert_eq!(lines.body, b"{}\n[]\n");
+    }
+
+    #[tokio::test]
+    async fn a_foreign_host_name_is_misdirected() {
+        use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+        let mut stream = TcpStream::connect(server().await).await.unwrap();
+        let text = b"GET / HTTP/1.1\r\nHost: attacker.example\r\nConnection: close\r\n\r\n";
+        stream.write_all(text).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 421"), "{answer}");
+    }
+}
