@@ -104,7 +104,7 @@ fn rewrite(path: &Path, records: &[Record]) -> io::Result<File> {
     let folder = path
         .parent()
         .filter(|f| !f.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
+        .unwrap_or_else(|| Path::new("."));
     File::open(folder)?.sync_all()?;
     Ok(file)
 }

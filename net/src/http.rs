@@ -3,14 +3,14 @@
 //! The server checks the `Host` header (a page on another site must not reach a loopback service
 //! through a name that resolves to it) and the size of the body. Tokens are the callee's business.
 
-use std::convert::Infallible;
-use std::future::Future;
+use core::convert::Infallible;
+use core::future::Future;
+use core::net::SocketAddr;
+use core::pin::Pin;
+use core::task::{Context, Poll};
+use core::time::Duration;
 use std::io;
-use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
-use std::time::Duration;
 
 use bytes::Bytes;
 use heiiki_types::{HttpRequest, HttpResponse, Method, Token};

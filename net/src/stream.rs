@@ -1,11 +1,11 @@
 //! Byte streams for a machine: moves [`StreamOutput`]s to TCP connections and what happens on
 //! these back as [`StreamInput`]s.
 
+use core::net::SocketAddr;
+use core::time::Duration;
 use std::collections::BTreeMap;
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use heiiki_types::{ConnId, StreamInput, StreamOutput};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -51,7 +51,7 @@ pub async fn run(
         }
     }
     // Writers drain their queues once the sending ends are gone.
-    let writers = std::mem::take(&mut table.writers);
+    let writers = core::mem::take(&mut table.writers);
     let tasks: Vec<_> = writers.into_values().map(|w| w.task).collect();
     for task in tasks {
         let _ = tokio::time::timeout(Duration::from_secs(1), task).await;
@@ -61,7 +61,7 @@ pub async fn run(
 /// The next connection; never resolves without a listener.
 async fn accept(listener: Option<&TcpListener>) -> (TcpStream, SocketAddr) {
     let Some(listener) = listener else {
-        return std::future::pending().await;
+        return core::future::pending().await;
     };
     loop {
         match listener.accept().await {
