@@ -1,1 +1,3 @@
 //! Under construction.
+#[cfg(feature = "cli")]
+pub mod file;

@@ -1,0 +1,314 @@
+//! The lab: tenants, access points, SIMs and links, as a lab file or the top of a scenario names
+//! them.
+
+use core::fmt;
+use std::net::{IpAddr, Ipv4Addr};
+
+use heiiki_types::{Ambr, Apn, Duration, Imsi, Key128, Msisdn, PlmnId, Prefix, Qci, Tac};
+
+/// A whole network, checked: every name in it exists, every address belongs to its range.
+#[derive(Clone, Debug)]
+pub struct Lab {
+    /// What the nodes of the core share.
+    pub network: Network,
+    /// The owners of access points, each with its own addresses.
+    pub tenants: Vec<Tenant>,
+    /// The access points.
+    pub apns: Vec<AccessPoint>,
+    /// One entry a SIM, counts expanded, in the order of the file.
+    pub sims: Vec<Sim>,
+    /// Links that are not perfect from the start.
+    pub links: Vec<Link>,
+}
+
+/// What the nodes of the core share.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Network {
+    /// The network's own identity.
+    pub plmn: PlmnId,
+    /// The tracking area of the lab's cells.
+    pub tac: Tac,
+    /// The MME group of the GUTIs.
+    pub mme_group_id: u16,
+    /// The MME within its group.
+    pub mme_code: u8,
+    /// How many eNBs there are; SIMs are spread over them.
+    pub enbs: usize,
+    /// How many user-plane workers the gateway has.
+    pub workers: usize,
+    /// Integrity algorithms, most wanted first.
+    pub integrity: Vec<Integrity>,
+    /// Ciphering algorithms, most wanted first.
+    pub ciphering: Vec<Ciphering>,
+    /// The periodic tracking area update timer, T3412.
+    pub t3412: Duration,
+    /// How long a dynamic address or TEID rests before it is used again.
+    pub quarantine: Duration,
+    /// How often a Diameter connection is checked, Tw.
+    pub watchdog: Duration,
+    /// How often a GTP path is checked by Echo; not below 60 s (TS 29.274 §7.1.1).
+    pub echo: Duration,
+}
+
+/// An integrity algorithm of NAS. EIA0 is not one: it is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Integrity {
+    /// 128-EIA2, on AES.
+    Eia2,
+}
+
+/// A ciphering algorithm of NAS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ciphering {
+    /// No ciphering.
+    Eea0,
+    /// 128-EEA2, on AES.
+    Eea2,
+}
+
+/// The owner of access points: its addresses, its corporate segment and its rules.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tenant {
+    /// The name by which the rest of the file refers to it.
+    pub name: String,
+    /// The only destinations that its packets may leave for.
+    pub prefixes: Vec<DeclaredPrefix>,
+    /// Whether 100.64.0.0/10 counts as private here.
+    pub shared_space: bool,
+    /// What happens to packets between its own UEs.
+    pub ue_to_ue: UeToUe,
+    /// Where the HSS refuses a suspended SIM. A gateway file has no key for it.
+    pub refuse_at: RefuseAt,
+    /// The hosts of its corporate segment.
+    pub hosts: Vec<Host>,
+}
+
+/// A range that a tenant declares as its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeclaredPrefix {
+    /// The range.
+    pub prefix: Prefix,
+    /// Whether it is a global range that the company owns and uses inside. Reports name these
+    /// first.
+    pub owned_global: bool,
+}
+
+/// A tenant's policy between its own UEs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UeToUe {
+    /// Refused: one infected device reaches no other.
+    Deny,
+    /// Passed through the gateway.
+    Allow,
+}
+
+/// The procedure at which the HSS refuses a SIM that may not use the network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RefuseAt {
+    /// At the location update, after AKA: the refusal reaches the UE integrity-protected.
+    Ulr,
+    /// At the request for vectors: the refusal reaches the UE unprotected.
+    Air,
+}
+
+/// A host of a corporate segment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Host {
+    /// Its name, which the segment's DNS knows.
+    pub name: String,
+    /// Its address, in a prefix of the tenant and outside every pool.
+    pub address: IpAddr,
+    /// What it serves. Every host answers ICMP echo.
+    pub services: Vec<Service>,
+}
+
+/// What a host of a corporate segment serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Service {
+    /// Pages, and files of any size with a known hash, on TCP port 80.
+    Http,
+    /// The segment's own names on UDP port 53; no recursion.
+    Dns,
+    /// What came in, on UDP and TCP port 7.
+    Echo,
+}
+
+/// An access point and what its sessions get.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccessPoint {
+    /// Its name.
+    pub apn: Apn,
+    /// The name of its tenant.
+    pub tenant: String,
+    /// The addresses that sessions get, inside a prefix of the tenant.
+    pub pool: Prefix,
+    /// A range of its own for static addresses; without it they come from the pool.
+    pub static_range: Option<Prefix>,
+    /// The DNS servers that UEs are told.
+    pub dns: Vec<Ipv4Addr>,
+    /// The MTU that UEs are told, octets.
+    pub mtu: u16,
+    /// The bandwidth of all non-GBR bearers of one UE at this access point.
+    pub ambr: Ambr,
+    /// Where packets may go.
+    pub egress: Egress,
+}
+
+/// Where the packets of an access point may go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Egress {
+    /// To the tenant's declared prefixes and nowhere else.
+    Closed,
+    /// Anywhere, which in a lab is the sentinel: the positive control of every probe. Only a lab
+    /// can ask for it.
+    OpenLab,
+}
+
+/// One SIM: what the HSS knows of it and what is on the card.
+#[derive(Clone, Debug)]
+pub struct Sim {
+    /// The name by which steps refer to it, such as `red-3`.
+    pub name: String,
+    /// The name of the `[[sim]]` entry that it came from, such as `red`.
+    pub group: String,
+    /// Its identity.
+    pub imsi: Imsi,
+    /// Its number.
+    pub msisdn: Option<Msisdn>,
+    /// The tenant of its first access point.
+    pub tenant: String,
+    /// Its access points, the default one first.
+    pub apns: Vec<SubscribedApn>,
+    /// K and OPc; drawn from the run's seed when absent.
+    pub secrets: Option<Secrets>,
+    /// The authentication management field, with the separation bit.
+    pub amf: [u8; 2],
+    /// The highest SQN that the HSS has used.
+    pub sqn: Option<u64>,
+    /// What differs on the card.
+    pub card: Card,
+    /// The state in which it is provisioned.
+    pub state: SimState,
+    /// The bandwidth of all its non-GBR bearers.
+    pub ambr: Ambr,
+    /// Index of the eNB that it camps on.
+    pub enb: usize,
+}
+
+/// An access point of a subscription.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SubscribedApn {
+    /// Its name.
+    pub apn: Apn,
+    /// The address that the SIM always gets.
+    pub static_ip: Option<Ipv4Addr>,
+    /// The class of its default bearer.
+    pub qci: Qci,
+}
+
+/// The two secrets of a SIM. They do not print.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secrets {
+    /// The subscriber key.
+    pub k: Key128,
+    /// The operator's variant, already bound to K, or the operator's key that it follows from.
+    pub operator: Operator,
+}
+
+/// The operator's part of a SIM's secrets.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Operator {
+    /// OPc.
+    Opc(Key128),
+    /// OP; OPc is computed from it and K (TS 35.206 §8.2).
+    Op(Key128),
+}
+
+impl fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secrets(..)")
+    }
+}
+
+impl fmt::Debug for Operator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Operator(..)")
+    }
+}
+
+/// What a card holds where it is not what the HSS holds: a forged or stale SIM.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Card {
+    /// Another subscriber key.
+    pub k: Option<Key128>,
+    /// Another OPc.
+    pub opc: Option<Key128>,
+    /// The highest SQN that the card has accepted.
+    pub sqn: Option<u64>,
+}
+
+impl fmt::Debug for Card {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Card")
+            .field("other_k", &self.k.is_some())
+            .field("other_opc", &self.opc.is_some())
+            .field("sqn", &self.sqn)
+            .finish()
+    }
+}
+
+/// The state in which a SIM is provisioned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SimState {
+    /// May be used; its first location update makes it active.
+    Ready,
+    /// Paused: refused for now.
+    Inactive,
+    /// Lost or stolen: refused until resumed.
+    Suspended,
+}
+
+/// A link of the virtual world that is not perfect.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Link {
+    /// Which one.
+    pub link: LinkName,
+    /// How it treats what crosses it.
+    pub quality: Quality,
+}
+
+/// How a link treats what crosses it. Ratios are 0 to 1.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Quality {
+    /// One-way delay.
+    pub delay: Duration,
+    /// Spread of the delay, added at random from zero.
+    pub jitter: Duration,
+    /// Messages lost.
+    pub loss: f64,
+    /// Messages delivered twice.
+    pub duplicate: f64,
+    /// Messages that a later one overtakes.
+    pub reorder: f64,
+    /// Messages with a bit turned.
+    pub corrupt: f64,
+}
+
+/// The links of the virtual world, named by reference point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LinkName {
+    /// NAS between UE and MME, through the eNB.
+    S1,
+    /// GTP-U between eNB and SGW.
+    S1u,
+    /// Diameter between MME and HSS.
+    S6a,
+    /// GTPv2-C between SGW and PGW.
+    S5c,
+    /// GTP-U between SGW and PGW.
+    S5u,
+    /// IP between PGW and corporate segment.
+    Sgi,
+    /// HTTP between HSS, PGW and operator.
+    Admin,
+}

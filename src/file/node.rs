@@ -1,0 +1,207 @@
+//! What the files of the three servers say: `hss.toml`, `pgw.toml`, `ue-sim.toml`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use heiiki_types::{Apn, Duration, Imsi, Msisdn, PlmnId, Prefix, Tac};
+
+use super::{
+    AccessPoint, Ciphering, Integrity, RefuseAt, Secrets, SimState, SubscribedApn, Tenant,
+};
+
+/// `hss.toml`: the HSS as a process of its own.
+#[derive(Clone, Debug)]
+pub struct HssFile {
+    /// Its Diameter identity.
+    pub origin_host: String,
+    /// Its Diameter realm.
+    pub origin_realm: String,
+    /// Where it listens for MMEs.
+    pub s6a: SocketAddr,
+    /// Its HTTP interface.
+    pub admin: Admin,
+    /// The folder of its store.
+    pub store: PathBuf,
+    /// A file to import at every start; rows that the store has already stay as they are.
+    pub subscribers: Option<PathBuf>,
+    /// Who may connect on S6a.
+    pub mmes: Vec<MmeRule>,
+    /// Every gateway that a cut goes to.
+    pub gateways: Vec<GatewayEntry>,
+    /// Tenants with rules of their own at the HSS.
+    pub tenants: Vec<TenantRule>,
+    /// How often a Diameter connection is checked, Tw.
+    pub watchdog: Duration,
+    /// How long the HSS waits for an answer.
+    pub request_timeout: Duration,
+}
+
+/// The HTTP interface of a node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Admin {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// The file of the administrator's token; made at the first start, mode 0600.
+    pub token_file: PathBuf,
+}
+
+/// An MME that may connect, and what it may ask.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MmeRule {
+    /// Its Origin-Host; `*` stands for any.
+    pub origin_host: String,
+    /// Its Origin-Realm, if it must be a certain one.
+    pub origin_realm: Option<String>,
+    /// Where it may come from.
+    pub addresses: Vec<Prefix>,
+    /// The networks that it may name as visited; for any other the answer is 5003.
+    pub visited_plmns: Vec<PlmnId>,
+}
+
+/// A gateway that the HSS can tell to cut.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GatewayEntry {
+    /// Its name in certificates and logs.
+    pub name: String,
+    /// Its HTTP interface.
+    pub admin: SocketAddr,
+    /// The file with the token of the cut-only role.
+    pub token_file: PathBuf,
+    /// The access points that it serves.
+    pub apns: Vec<Apn>,
+}
+
+/// A tenant's rule at the HSS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TenantRule {
+    /// The tenant.
+    pub name: String,
+    /// Where its suspended SIMs are refused.
+    pub refuse_at: RefuseAt,
+}
+
+/// `pgw.toml`: the gateway as a process of its own.
+#[derive(Clone, Debug)]
+pub struct PgwFile {
+    /// Its name in logs, certificates and records.
+    pub name: String,
+    /// Where it listens for GTPv2-C.
+    pub s5c: SocketAddr,
+    /// Where its user-plane workers listen for GTP-U, one address each.
+    pub s5u: Vec<SocketAddr>,
+    /// The SGWs that it answers.
+    pub sgws: Vec<Prefix>,
+    /// Its HTTP interface.
+    pub admin: Admin,
+    /// The file of the token with which an HSS may cut and nothing else.
+    pub cut_only_token_file: PathBuf,
+    /// The folder of its store.
+    pub store: PathBuf,
+    /// The tenants.
+    pub tenants: Vec<Tenant>,
+    /// The access points, all of them closed.
+    pub apns: Vec<AccessPoint>,
+    /// The core's own addresses, which no UE reaches.
+    pub infrastructure: Vec<Prefix>,
+    /// How long a dynamic address or TEID rests before it is used again.
+    pub quarantine: Duration,
+    /// T3-RESPONSE: how long a request waits for its response.
+    pub t3: Duration,
+    /// N3-REQUESTS: how often a request is sent.
+    pub n3: u32,
+    /// How often a path is checked by Echo.
+    pub echo: Duration,
+}
+
+/// `ue-sim.toml`: UEs, eNB, MME and SGW as one process.
+#[derive(Clone, Debug)]
+pub struct UeSimFile {
+    /// The network that the MME serves.
+    pub plmn: PlmnId,
+    /// The tracking area of its cells.
+    pub tac: Tac,
+    /// The MME group of the GUTIs.
+    pub mme_group_id: u16,
+    /// The MME within its group.
+    pub mme_code: u8,
+    /// The MME's Diameter identity.
+    pub origin_host: String,
+    /// The MME's Diameter realm.
+    pub origin_realm: String,
+    /// The HSS.
+    pub hss: HssEntry,
+    /// The SGW's own GTPv2-C address.
+    pub s5c: SocketAddr,
+    /// The SGW's own GTP-U address.
+    pub s5u: SocketAddr,
+    /// The gateways and what they serve.
+    pub pgws: Vec<PgwEntry>,
+    /// Integrity algorithms, most wanted first.
+    pub integrity: Vec<Integrity>,
+    /// Ciphering algorithms, most wanted first.
+    pub ciphering: Vec<Ciphering>,
+    /// The periodic tracking area update timer, T3412.
+    pub t3412: Duration,
+    /// The folder of the store: the restart counter and what the cards remember.
+    pub store: PathBuf,
+    /// The SIM cards.
+    pub cards: Vec<SimCard>,
+}
+
+/// The HSS, as the MME knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HssEntry {
+    /// Its S6a address.
+    pub s6a: SocketAddr,
+    /// Its Diameter identity, if it must be a certain one.
+    pub origin_host: Option<String>,
+    /// Its realm.
+    pub realm: String,
+}
+
+/// A gateway, as the MME knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PgwEntry {
+    /// The access points that it serves; empty for all that no other entry names.
+    pub apns: Vec<Apn>,
+    /// Its GTPv2-C address.
+    pub s5c: SocketAddr,
+    /// The port of its GTP-U addresses.
+    pub gtpu_port: u16,
+}
+
+/// A SIM card of the simulator.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SimCard {
+    /// Its identity.
+    pub imsi: Imsi,
+    /// K and OPc.
+    pub secrets: Secrets,
+    /// The access point that its UE asks for, unless the network shall choose.
+    pub apn: Option<Apn>,
+    /// The highest SQN that it has accepted.
+    pub sqn: Option<u64>,
+}
+
+/// A row of a subscribers file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subscriber {
+    /// The identity.
+    pub imsi: Imsi,
+    /// K and OPc.
+    pub secrets: Secrets,
+    /// The authentication management field, with the separation bit.
+    pub amf: [u8; 2],
+    /// The highest SQN in use.
+    pub sqn: Option<u64>,
+    /// The number.
+    pub msisdn: Option<Msisdn>,
+    /// The owner.
+    pub tenant: String,
+    /// The access points, the default one first.
+    pub apns: Vec<SubscribedApn>,
+    /// The bandwidth of all non-GBR bearers.
+    pub ambr: heiiki_types::Ambr,
+    /// The state at import.
+    pub state: SimState,
+}
