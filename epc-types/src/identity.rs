@@ -163,6 +163,12 @@ impl fmt::Display for Guti {
     }
 }
 
+impl serde::Serialize for Guti {
+    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.collect_str(self)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
