@@ -1,0 +1,364 @@
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::fmt;
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use crate::dictionary::{self, AvpDef, Kind};
+use crate::error::{DecodeError, What};
+
+/// The most AVPs that one message may hold at its top level.
+pub const MAX_AVPS: usize = 4096;
+
+/// Data octets that fit under the 24-bit AVP length with the longest header.
+const MAX_DATA: usize = 0x00ff_ffff - 12;
+
+const FLAG_VENDOR: u8 = 0x80;
+const FLAG_MANDATORY: u8 = 0x40;
+const FLAG_PROTECTED: u8 = 0x20;
+
+/// One AVP with its data as on the wire, RFC 6733 §4.1. Unknown AVPs keep their place and content.
+///
+/// ```text
+///  code (4) | flags V M P (1) | length (3) | vendor (4, when V) | data | padding to 4
+/// ```
+///
+/// `Debug` prints the name and the length; it prints data only for texts, numbers and addresses,
+/// so that no key shows up in a log.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Avp {
+    /// The AVP code.
+    pub code: u32,
+    /// The vendor; `None` when the V bit is clear.
+    pub vendor: Option<u32>,
+    /// The M bit: whoever does not know the AVP refuses the message.
+    pub mandatory: bool,
+    /// The P bit, reserved since RFC 6733.
+    pub protected: bool,
+    /// The data without padding.
+    pub data: Vec<u8>,
+}
+
+/// An [`Avp`] in the octets where it was found.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct AvpRef<'a> {
+    /// The AVP code.
+    pub code: u32,
+    /// The vendor; `None` when the V bit is clear.
+    pub vendor: Option<u32>,
+    /// The M bit.
+    pub mandatory: bool,
+    /// The P bit.
+    pub protected: bool,
+    /// The data without padding.
+    pub data: &'a [u8],
+}
+
+impl Avp {
+    fn new(def: &AvpDef, data: Vec<u8>) -> Self {
+        Self {
+            code: def.code,
+            vendor: def.vendor,
+            mandatory: def.mandatory,
+            protected: false,
+            data,
+        }
+    }
+
+    /// An AVP with any data.
+    pub fn octets(def: &AvpDef, data: impl Into<Vec<u8>>) -> Self {
+        Self::new(def, data.into())
+    }
+
+    /// An `Unsigned32` or `Enumerated` AVP.
+    pub fn u32(def: &AvpDef, value: u32) -> Self {
+        Self::new(def, value.to_be_bytes().to_vec())
+    }
+
+    /// A `UTF8String` or `DiameterIdentity` AVP.
+    pub fn text(def: &AvpDef, value: &str) -> Self {
+        Self::new(def, value.as_bytes().to_vec())
+    }
+
+    /// An AVP whose text is what `value` displays.
+    pub fn display(def: &AvpDef, value: &impl fmt::Display) -> Self {
+        Self::new(def, value.to_string().into_bytes())
+    }
+
+    /// An `Address` AVP, RFC 6733 §4.3.1.
+    pub fn address(def: &AvpDef, value: IpAddr) -> Self {
+        let mut data = Vec::with_capacity(18);
+        match value {
+            IpAddr::V4(a) => {
+                data.extend_from_slice(&[0, 1]);
+                data.extend_from_slice(&a.octets());
+            }
+            IpAddr::V6(a) => {
+                data.extend_from_slice(&[0, 2]);
+                data.extend_from_slice(&a.octets());
+            }
+        }
+        Self::new(def, data)
+    }
+
+    /// A `Grouped` AVP.
+    pub fn group(def: &AvpDef, members: &[Self]) -> Self {
+        let mut data = Vec::new();
+        encode_all(members, &mut data);
+        Self::new(def, data)
+    }
+
+    /// An example of an AVP: the least data of its type, all zero (RFC 6733 §7.5).
+    pub fn example(def: &AvpDef) -> Self {
+        Self::new(def, alloc::vec![0; def.kind.min_len()])
+    }
+
+    /// The AVP as a view.
+    pub fn as_ref(&self) -> AvpRef<'_> {
+        AvpRef {
+            code: self.code,
+            vendor: self.vendor,
+            mandatory: self.mandatory,
+            protected: self.protected,
+            data: &self.data,
+        }
+    }
+
+    /// Whether this is the AVP that `def` defines.
+    pub fn is(&self, def: &AvpDef) -> bool {
+        self.as_ref().is(def)
+    }
+
+    /// The value of a four-octet number.
+    pub fn as_u32(&self) -> Option<u32> {
+        self.as_ref().as_u32()
+    }
+
+    /// The value of a text.
+    pub fn as_str(&self) -> Option<&str> {
+        self.as_ref().as_str()
+    }
+
+    /// The value of an `Address` of an IP family.
+    pub fn as_address(&self) -> Option<IpAddr> {
+        self.as_ref().as_address()
+    }
+
+    /// The members of a `Grouped` AVP.
+    pub fn members(&self) -> Avps<'_> {
+        self.as_ref().members()
+    }
+
+    /// Appends the octets of the AVP and its padding. Data beyond the 24-bit length is cut.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        let data = self.data.get(..MAX_DATA).unwrap_or(&self.data);
+        let header = if self.vendor.is_some() { 12 } else { 8 };
+        let length = u32::try_from(header + data.len()).unwrap_or(0);
+        let flag = |on: bool, bit: u8| if on { bit } else { 0 };
+        let flags = flag(self.vendor.is_some(), FLAG_VENDOR)
+            | flag(self.mandatory, FLAG_MANDATORY)
+            | flag(self.protected, FLAG_PROTECTED);
+        out.extend_from_slice(&self.code.to_be_bytes());
+        out.extend_from_slice(&(u32::from(flags) << 24 | length).to_be_bytes());
+        if let Some(vendor) = self.vendor {
+            out.extend_from_slice(&vendor.to_be_bytes());
+        }
+        out.extend_from_slice(data);
+        out.extend(core::iter::repeat_n(0, data.len().wrapping_neg() % 4));
+    }
+
+    /// What can be said of an AVP whose length is wrong: its header, zero-filled where octets are
+    /// missing, with the least data of its type (RFC 6733 §7.1.5, 5014).
+    pub(crate) fn salvage(octets: &[u8]) -> Self {
+        let mut header = [0; 12];
+        header.iter_mut().zip(octets).for_each(|(h, o)| *h = *o);
+        let [c0, c1, c2, c3, flags, _, _, _, v0, v1, v2, v3] = header;
+        let code = u32::from_be_bytes([c0, c1, c2, c3]);
+        let vendor = (flags & FLAG_VENDOR != 0).then(|| u32::from_be_bytes([v0, v1, v2, v3]));
+        let least = dictionary::lookup(code, vendor).map_or(0, |def| def.kind.min_len());
+        Self {
+            code,
+            vendor,
+            mandatory: flags & FLAG_MANDATORY != 0,
+            protected: flags & FLAG_PROTECTED != 0,
+            data: alloc::vec![0; least],
+        }
+    }
+}
+
+pub(crate) fn encode_all(avps: &[Avp], out: &mut Vec<u8>) {
+    for avp in avps {
+        avp.encode(out);
+    }
+}
+
+impl<'a> AvpRef<'a> {
+    /// Whether this is the AVP that `def` defines.
+    pub fn is(self, def: &AvpDef) -> bool {
+        self.code == def.code && self.vendor.unwrap_or(0) == def.vendor.unwrap_or(0)
+    }
+
+    /// Its definition, if the dictionary has it.
+    pub fn def(self) -> Option<&'static AvpDef> {
+        dictionary::lookup(self.code, self.vendor)
+    }
+
+    /// The value of a four-octet number.
+    pub fn as_u32(self) -> Option<u32> {
+        Some(u32::from_be_bytes(self.data.try_into().ok()?))
+    }
+
+    /// The value of a text.
+    pub fn as_str(self) -> Option<&'a str> {
+        core::str::from_utf8(self.data).ok()
+    }
+
+    /// The value of an `Address` of an IP family.
+    pub fn as_address(self) -> Option<IpAddr> {
+        match self.data {
+            [0, 1, a @ ..] => Some(IpAddr::V4(Ipv4Addr::from(<[u8; 4]>::try_from(a).ok()?))),
+            [0, 2, a @ ..] => Some(IpAddr::V6(Ipv6Addr::from(<[u8; 16]>::try_from(a).ok()?))),
+            _ => None,
+        }
+    }
+
+    /// The members of a `Grouped` AVP; offsets of errors count from the start of its data.
+    pub fn members(self) -> Avps<'a> {
+        Avps::new(self.data, 0)
+    }
+
+    /// A copy that owns its data.
+    pub fn to_owned(self) -> Avp {
+        Avp {
+            code: self.code,
+            vendor: self.vendor,
+            mandatory: self.mandatory,
+            protected: self.protected,
+            data: self.data.to_vec(),
+        }
+    }
+}
+
+/// Walks the AVPs in some octets; ends after the first error.
+#[derive(Clone, Debug)]
+pub struct Avps<'a> {
+    rest: &'a [u8],
+    at: u32,
+}
+
+impl<'a> Avps<'a> {
+    /// AVPs from the start of `octets`, whose own offset in the message is `at`.
+    pub fn new(octets: &'a [u8], at: u32) -> Self {
+        Self { rest: octets, at }
+    }
+
+    fn step(&mut self) -> Result<AvpRef<'a>, DecodeError> {
+        let fail = |at: u32, what: What| Err(DecodeError { at, what });
+        let have = u32::try_from(self.rest.len()).unwrap_or(u32::MAX);
+        let Some(([c0, c1, c2, c3, flags, l0, l1, l2], body)) = self.rest.split_first_chunk::<8>()
+        else {
+            return fail(self.at, What::Truncated { need: 8, have });
+        };
+        let length = u32::from_be_bytes([0, *l0, *l1, *l2]);
+        let (vendor, header, body) = if flags & FLAG_VENDOR == 0 {
+            (None, 8, body)
+        } else {
+            let Some((vendor, body)) = body.split_first_chunk::<4>() else {
+                return fail(self.at, What::Truncated { need: 12, have });
+            };
+            (Some(u32::from_be_bytes(*vendor)), 12, body)
+        };
+        let data = length
+            .checked_sub(header)
+            .and_then(|n| body.get(..usize::try_from(n).ok()?));
+        let Some(data) = data else {
+            return fail(self.at, What::AvpLength(length));
+        };
+        // Some peers leave out the padding of the last member of a group.
+        let padded = data.len().next_multiple_of(4);
+        self.rest = body.get(padded..).unwrap_or(&[]);
+        self.at = self.at.saturating_add(length.next_multiple_of(4));
+        Ok(AvpRef {
+            code: u32::from_be_bytes([*c0, *c1, *c2, *c3]),
+            vendor,
+            mandatory: flags & FLAG_MANDATORY != 0,
+            protected: flags & FLAG_PROTECTED != 0,
+            data,
+        })
+    }
+}
+
+impl<'a> Iterator for Avps<'a> {
+    type Item = Result<AvpRef<'a>, DecodeError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        let step = self.step();
+        if step.is_err() {
+            self.rest = &[];
+        }
+        Some(step)
+    }
+}
+
+impl fmt::Debug for Avp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.as_ref().fmt(f)
+    }
+}
+
+impl fmt::Debug for AvpRef<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let def = self.def();
+        match def {
+            Some(def) => write!(f, "{}({}", def.name, self.code)?,
+            None => write!(f, "Avp({}", self.code)?,
+        }
+        if let Some(vendor) = self.vendor {
+            write!(f, "/{vendor}")?;
+        }
+        write!(f, ", {} octets)", self.data.len())?;
+        match def.map(|def| def.kind) {
+            Some(Kind::Utf8String | Kind::DiameterIdentity) => match self.as_str() {
+                Some(text) => write!(f, " {text:?}"),
+                None => Ok(()),
+            },
+            Some(Kind::Unsigned32 | Kind::Enumerated) => match self.as_u32() {
+                Some(number) => write!(f, " {number}"),
+                None => Ok(()),
+            },
+            Some(Kind::Address) => match self.as_address() {
+                Some(address) => write!(f, " {address}"),
+                None => Ok(()),
+            },
+            // Octets and groups may hold keys; what is not in the dictionary may hold anything.
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The digits of a number in telephony BCD: two a byte, the first one low, `F` to fill
+/// (TS 29.002 `TBCD-STRING`).
+pub(crate) fn to_tbcd(digits: impl Iterator<Item = u8>) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut digits = digits;
+    while let Some(low) = digits.next() {
+        out.push(digits.next().unwrap_or(15) << 4 | low);
+    }
+    out
+}
+
+pub(crate) fn from_tbcd(octets: &[u8]) -> Option<String> {
+    let nibbles = octets.iter().flat_map(|o| [o & 15, o >> 4]);
+    let mut text = String::with_capacity(2 * octets.len());
+    let count = 2 * octets.len();
+    for (i, n) in nibbles.enumerate() {
+        match n {
+            0..=9 => text.push(char::from(b'0' + n)),
+            15 if i + 1 == count => {}
+            _ => return None,
+        }
+    }
+    Some(text)
+}

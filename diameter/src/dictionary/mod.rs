@@ -1,0 +1,148 @@
+//! The AVP dictionary: what the AVPs of the base protocol, S6a and S13 are called and made of.
+//!
+//! It is data. The codec does not need it: unknown AVPs survive decoding and encoding. It decides
+//! three things: how an AVP that we build is flagged, whether an AVP with the M bit is one that we
+//! recognise (RFC 6733 §4.1), and what may be printed.
+
+macro_rules! avps {
+    ($table:ident, $vendor:expr; $($name:ident = $code:literal, $text:literal, $kind:ident, $m:ident;)*) => {
+        $(
+            #[doc = concat!("`", $text, "`, AVP code ", $code, ".")]
+            pub const $name: super::AvpDef = super::AvpDef {
+                code: $code,
+                vendor: $vendor,
+                name: $text,
+                kind: super::Kind::$kind,
+                mandatory: matches!(super::MBit::$m, super::MBit::Set),
+            };
+        )*
+
+        /// All definitions of this file, by code.
+        pub(super) static $table: &[super::AvpDef] = &[$($name),*];
+    };
+}
+
+mod base;
+mod check;
+mod tgpp;
+
+pub use base::*;
+pub use check::{MAX_DEPTH, check};
+pub use tgpp::*;
+
+/// The vendor of 3GPP's AVPs.
+pub const VENDOR_3GPP: u32 = 10415;
+
+/// Data types of AVPs, RFC 6733 §4.2 to §4.4.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// An address family number and an address.
+    Address,
+    /// A fully qualified domain name or a realm.
+    DiameterIdentity,
+    /// `aaa://host:port...`
+    DiameterUri,
+    /// A number with named values.
+    Enumerated,
+    /// AVPs within an AVP.
+    Grouped,
+    /// A signed number of four octets.
+    Integer32,
+    /// Any octets.
+    OctetString,
+    /// Seconds since 1900, four octets.
+    Time,
+    /// A number of four octets.
+    Unsigned32,
+    /// A number of eight octets.
+    Unsigned64,
+    /// Text.
+    Utf8String,
+}
+
+impl Kind {
+    /// The least number of data octets that a value of this type has; what an example of a missing
+    /// AVP is filled with (RFC 6733 §7.5).
+    pub const fn min_len(self) -> usize {
+        match self {
+            Self::Address => 6,
+            Self::Enumerated | Self::Integer32 | Self::Time | Self::Unsigned32 => 4,
+            Self::Unsigned64 => 8,
+            Self::DiameterIdentity
+            | Self::DiameterUri
+            | Self::Grouped
+            | Self::OctetString
+            | Self::Utf8String => 0,
+        }
+    }
+}
+
+enum MBit {
+    Set,
+    Clear,
+}
+
+/// One AVP of the dictionary.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AvpDef {
+    /// The AVP code.
+    pub code: u32,
+    /// The vendor, `None` for an AVP of the IETF.
+    pub vendor: Option<u32>,
+    /// The name in its specification.
+    pub name: &'static str,
+    /// The data type.
+    pub kind: Kind,
+    /// Whether the M bit is set when we send it.
+    pub mandatory: bool,
+}
+
+impl AvpDef {
+    /// Whether the data must never be printed: keys and expected responses.
+    pub fn is_secret(&self) -> bool {
+        const SECRETS: [AvpDef; 6] = [XRES, KASME, KC, SRES, CONFIDENTIALITY_KEY, INTEGRITY_KEY];
+        SECRETS.contains(self)
+    }
+}
+
+/// The definition of an AVP, if we know it. Vendor 0 is the IETF.
+pub fn lookup(code: u32, vendor: Option<u32>) -> Option<&'static AvpDef> {
+    let table = match vendor {
+        None | Some(0) => BASE,
+        Some(VENDOR_3GPP) => TGPP,
+        Some(_) => return None,
+    };
+    let at = table.binary_search_by_key(&code, |def| def.code).ok()?;
+    table.get(at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tables_are_sorted_and_without_doubles() {
+        for table in [BASE, TGPP] {
+            assert!(table.is_sorted_by(|a, b| a.code < b.code));
+        }
+        assert!(BASE.iter().all(|d| d.vendor.is_none()));
+        assert!(TGPP.iter().all(|d| d.vendor == Some(VENDOR_3GPP)));
+    }
+
+    #[test]
+    fn lookup_is_by_code_and_vendor() {
+        assert_eq!(lookup(1, None), Some(&USER_NAME));
+        assert_eq!(lookup(1, Some(0)), Some(&USER_NAME));
+        assert_eq!(lookup(1400, Some(10415)), Some(&SUBSCRIPTION_DATA));
+        assert_eq!(lookup(1400, None), None);
+        assert_eq!(lookup(1400, Some(10416)), None);
+    }
+
+    #[test]
+    fn reused_avps_are_sent_without_the_m_bit() {
+        // 628 to 630: see the note on the M bit in `tgpp`.
+        for code in [628, 629, 630] {
+            assert!(!lookup(code, Some(VENDOR_3GPP)).unwrap().mandatory);
+        }
+    }
+}

@@ -1,0 +1,172 @@
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use heiiki_types::{Imei, Imsi, PlmnId};
+
+use super::{
+    AnswerBuilder, AnswerHead, RequestHead, SubscriptionData, SupportedFeatures, features,
+    request_fields, route_record,
+};
+use crate::avp::Avp;
+use crate::dictionary as d;
+use crate::message::{CommandCode, Message};
+use crate::result::{AnswerError, AnswerResult};
+
+/// ULR, TS 29.272 §7.2.3: the MME registers for a UE.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UpdateLocationRequest {
+    /// Session-Id.
+    pub session_id: String,
+    /// The MME.
+    pub origin_host: String,
+    /// Its realm.
+    pub origin_realm: String,
+    /// The HSS, once the MME knows it.
+    pub destination_host: Option<String>,
+    /// The realm of the HSS.
+    pub destination_realm: String,
+    /// User-Name.
+    pub imsi: Imsi,
+    /// RAT-Type, [`RAT_TYPE_EUTRAN`](super::RAT_TYPE_EUTRAN).
+    pub rat_type: u32,
+    /// ULR-Flags, see [`ulr_flags`](super::ulr_flags).
+    pub ulr_flags: u32,
+    /// The serving network.
+    pub visited_plmn: PlmnId,
+    /// IMEI in Terminal-Information; 14 digits are sent.
+    pub terminal_information: Option<Imei>,
+    /// Software-Version in Terminal-Information, two digits.
+    pub software_version: Option<String>,
+    /// UE-SRVCC-Capability.
+    pub ue_srvcc_capability: Option<u32>,
+    /// Supported-Features.
+    pub supported_features: Vec<SupportedFeatures>,
+    /// Route-Record: the agents on the way, the first one first.
+    pub route_record: Vec<String>,
+}
+
+impl UpdateLocationRequest {
+    fn terminal(&self) -> Option<Avp> {
+        let imei = self.terminal_information.map(|imei| {
+            let digits = imei.significant().map(|digit| b'0' + digit);
+            Avp::octets(&d::IMEI, digits.collect::<Vec<u8>>())
+        });
+        let version = self
+            .software_version
+            .as_ref()
+            .map(|v| Avp::text(&d::SOFTWARE_VERSION, v));
+        let members: Vec<Avp> = imei.into_iter().chain(version).collect();
+        (!members.is_empty()).then(|| Avp::group(&d::TERMINAL_INFORMATION, &members))
+    }
+
+    /// The message, without its identifiers.
+    pub fn to_message(&self) -> Message {
+        let head = RequestHead {
+            session_id: &self.session_id,
+            origin_host: &self.origin_host,
+            origin_realm: &self.origin_realm,
+            destination_host: self.destination_host.as_deref(),
+            destination_realm: &self.destination_realm,
+            imsi: &self.imsi,
+        };
+        let mut m = head.message(CommandCode::UPDATE_LOCATION);
+        m.avps.extend(features(&self.supported_features));
+        m.avps.extend(self.terminal());
+        m.avps.extend([
+            Avp::u32(&d::RAT_TYPE, self.rat_type),
+            Avp::u32(&d::ULR_FLAGS, self.ulr_flags),
+        ]);
+        m.avps.extend(
+            self.ue_srvcc_capability
+                .map(|n| Avp::u32(&d::UE_SRVCC_CAPABILITY, n)),
+        );
+        m.avps
+            .push(Avp::octets(&d::VISITED_PLMN_ID, self.visited_plmn.octets()));
+        m.avps.extend(route_record(&self.route_record));
+        m
+    }
+
+    /// Reads the message.
+    pub fn from_message(message: &Message) -> Result<Self, AnswerError> {
+        let f = request_fields(message, CommandCode::UPDATE_LOCATION)?;
+        let terminal = f.group(&d::TERMINAL_INFORMATION, |t| {
+            Ok((t.optional(&d::IMEI)?, t.optional(&d::SOFTWARE_VERSION)?))
+        })?;
+        let (terminal_information, software_version) = terminal.unwrap_or_default();
+        Ok(Self {
+            session_id: f.required(&d::SESSION_ID)?,
+            origin_host: f.identity(&d::ORIGIN_HOST)?,
+            origin_realm: f.identity(&d::ORIGIN_REALM)?,
+            destination_host: f.optional_identity(&d::DESTINATION_HOST)?,
+            destination_realm: f.identity(&d::DESTINATION_REALM)?,
+            imsi: f.required(&d::USER_NAME)?,
+            rat_type: f.required(&d::RAT_TYPE)?,
+            ulr_flags: f.required(&d::ULR_FLAGS)?,
+            visited_plmn: f.required(&d::VISITED_PLMN_ID)?,
+            terminal_information,
+            software_version,
+            ue_srvcc_capability: f.optional(&d::UE_SRVCC_CAPABILITY)?,
+            supported_features: f.groups(&d::SUPPORTED_FEATURES, SupportedFeatures::read)?,
+            route_record: f.repeated(&d::ROUTE_RECORD)?,
+        })
+    }
+}
+
+/// ULA, TS 29.272 §7.2.4: the subscription, or why not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UpdateLocationAnswer {
+    /// Session-Id of the request.
+    pub session_id: String,
+    /// The result.
+    pub result: AnswerResult,
+    /// The HSS.
+    pub origin_host: String,
+    /// Its realm.
+    pub origin_realm: String,
+    /// Error-Diagnostic, see [`error_diagnostic`](super::error_diagnostic).
+    pub error_diagnostic: Option<u32>,
+    /// ULA-Flags, see [`ula_flags`](super::ula_flags).
+    pub ula_flags: Option<u32>,
+    /// Subscription-Data.
+    pub subscription: Option<Box<SubscriptionData>>,
+    /// Supported-Features.
+    pub supported_features: Vec<SupportedFeatures>,
+    /// What Failed-AVP holds.
+    pub failed_avp: Vec<Avp>,
+}
+
+impl UpdateLocationAnswer {
+    /// The message, without its identifiers.
+    pub fn to_message(&self) -> Message {
+        let mut m = AnswerBuilder::new(
+            CommandCode::UPDATE_LOCATION,
+            &self.session_id,
+            self.result,
+            self.error_diagnostic,
+            (&self.origin_host, &self.origin_realm),
+        );
+        m.push(features(&self.supported_features));
+        m.push(self.ula_flags.map(|n| Avp::u32(&d::ULA_FLAGS, n)));
+        m.push(self.subscription.as_ref().map(|s| s.to_avp()));
+        m.finish(&self.failed_avp)
+    }
+
+    /// Reads the message.
+    pub fn from_message(message: &Message) -> Result<Self, AnswerError> {
+        let (head, f) = AnswerHead::read(message, CommandCode::UPDATE_LOCATION)?;
+        Ok(Self {
+            session_id: head.session_id,
+            result: head.result,
+            origin_host: head.origin_host,
+            origin_realm: head.origin_realm,
+            error_diagnostic: f.optional(&d::ERROR_DIAGNOSTIC)?,
+            ula_flags: f.optional(&d::ULA_FLAGS)?,
+            subscription: f
+                .group(&d::SUBSCRIPTION_DATA, SubscriptionData::read)?
+                .map(Box::new),
+            supported_features: f.groups(&d::SUPPORTED_FEATURES, SupportedFeatures::read)?,
+            failed_avp: head.failed_avp,
+        })
+    }
+}
