@@ -1,0 +1,298 @@
+//! Messages, TS 29.274 §7, as structs whose fields carry the names of the tables.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use super::header::{Header, MessageType};
+use super::ie::{BEARERS_MAX, BearerContext, Ies, Recovery, ie_type, write};
+use crate::error::DecodeError;
+use crate::octets::{Reader, patch_length};
+
+mod create_session;
+mod delete_bearer;
+mod delete_session;
+mod modify_bearer;
+mod presence;
+#[cfg(test)]
+mod presence_tests;
+mod reject;
+#[cfg(test)]
+mod tests;
+
+pub use create_session::{CreateSessionRequest, CreateSessionResponse};
+pub use delete_bearer::{DeleteBearerRequest, DeleteBearerResponse};
+pub use delete_session::{DeleteSessionRequest, DeleteSessionResponse};
+pub use modify_bearer::{ModifyBearerRequest, ModifyBearerResponse};
+pub use presence::ReferencePoint;
+pub use reject::{Reject, response};
+
+/// A GTPv2-C message without its header.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Message {
+    /// Echo Request, TS 29.274 §7.1.1.
+    EchoRequest {
+        /// The sender's restart counter.
+        recovery: u8,
+    },
+    /// Echo Response, TS 29.274 §7.1.2.
+    EchoResponse {
+        /// The sender's restart counter.
+        recovery: u8,
+    },
+    /// Version Not Supported Indication, TS 29.274 §7.1.3: a header alone.
+    VersionNotSupported,
+    /// Create Session Request.
+    CreateSessionRequest(Box<CreateSessionRequest>),
+    /// Create Session Response.
+    CreateSessionResponse(CreateSessionResponse),
+    /// Modify Bearer Request.
+    ModifyBearerRequest(ModifyBearerRequest),
+    /// Modify Bearer Response.
+    ModifyBearerResponse(ModifyBearerResponse),
+    /// Delete Session Request.
+    DeleteSessionRequest(DeleteSessionRequest),
+    /// Delete Session Response.
+    DeleteSessionResponse(DeleteSessionResponse),
+    /// Delete Bearer Request.
+    DeleteBearerRequest(DeleteBearerRequest),
+    /// Delete Bearer Response.
+    DeleteBearerResponse(DeleteBearerResponse),
+    /// A message that is not read here.
+    Other {
+        /// Its type.
+        message_type: MessageType,
+        /// Its information elements, unread.
+        elements: Vec<u8>,
+    },
+}
+
+impl Message {
+    /// The type in the header.
+    pub const fn message_type(&self) -> MessageType {
+        match self {
+            Self::EchoRequest { .. } => MessageType::ECHO_REQUEST,
+            Self::EchoResponse { .. } => MessageType::ECHO_RESPONSE,
+            Self::VersionNotSupported => MessageType::VERSION_NOT_SUPPORTED,
+            Self::CreateSessionRequest(_) => MessageType::CREATE_SESSION_REQUEST,
+            Self::CreateSessionResponse(_) => MessageType::CREATE_SESSION_RESPONSE,
+            Self::ModifyBearerRequest(_) => MessageType::MODIFY_BEARER_REQUEST,
+            Self::ModifyBearerResponse(_) => MessageType::MODIFY_BEARER_RESPONSE,
+            Self::DeleteSessionRequest(_) => MessageType::DELETE_SESSION_REQUEST,
+            Self::DeleteSessionResponse(_) => MessageType::DELETE_SESSION_RESPONSE,
+            Self::DeleteBearerRequest(_) => MessageType::DELETE_BEARER_REQUEST,
+            Self::DeleteBearerResponse(_) => MessageType::DELETE_BEARER_RESPONSE,
+            Self::Other { message_type, .. } => *message_type,
+        }
+    }
+
+    /// The restart counter that the sender put into the message.
+    pub const fn recovery(&self) -> Option<u8> {
+        match self {
+            Self::EchoRequest { recovery } | Self::EchoResponse { recovery } => Some(*recovery),
+            Self::CreateSessionRequest(m) => m.recovery,
+            Self::CreateSessionResponse(m) => m.recovery,
+            Self::ModifyBearerRequest(m) => m.recovery,
+            Self::ModifyBearerResponse(m) => m.recovery,
+            Self::DeleteSessionResponse(m) => m.recovery,
+            Self::DeleteBearerResponse(m) => m.recovery,
+            Self::VersionNotSupported
+            | Self::DeleteSessionRequest(_)
+            | Self::DeleteBearerRequest(_)
+            | Self::Other { .. } => None,
+        }
+    }
+
+    fn decode(header: &Header, elements: &[u8], on: ReferencePoint) -> Result<Self, Reject> {
+        let other = || Self::Other {
+            message_type: header.message_type,
+            elements: elements.into(),
+        };
+        let Some(table) = table(header.message_type) else {
+            return Ok(match header.message_type {
+                MessageType::VERSION_NOT_SUPPORTED => Self::VersionNotSupported,
+                _ => other(),
+            });
+        };
+        let ies = &Ies::parse(elements)?;
+        Ok(match header.message_type {
+            MessageType::ECHO_REQUEST | MessageType::ECHO_RESPONSE => {
+                presence::check(table, on, ies)?;
+                let recovery = ies.mandatory::<Recovery>(0)?;
+                match header.message_type {
+                    MessageType::ECHO_REQUEST => Self::EchoRequest { recovery },
+                    _ => Self::EchoResponse { recovery },
+                }
+            }
+            MessageType::CREATE_SESSION_REQUEST => {
+                Self::CreateSessionRequest(Box::new(CreateSessionRequest::decode(ies, on)?))
+            }
+            MessageType::CREATE_SESSION_RESPONSE => {
+                Self::CreateSessionResponse(CreateSessionResponse::decode(ies, on)?)
+            }
+            MessageType::MODIFY_BEARER_REQUEST => {
+                Self::ModifyBearerRequest(ModifyBearerRequest::decode(ies, on)?)
+            }
+            MessageType::MODIFY_BEARER_RESPONSE => {
+                Self::ModifyBearerResponse(ModifyBearerResponse::decode(ies, on)?)
+            }
+            MessageType::DELETE_SESSION_REQUEST => {
+                Self::DeleteSessionRequest(DeleteSessionRequest::decode(ies, on)?)
+            }
+            MessageType::DELETE_SESSION_RESPONSE => {
+                Self::DeleteSessionResponse(DeleteSessionResponse::decode(ies, on)?)
+            }
+            MessageType::DELETE_BEARER_REQUEST => {
+                Self::DeleteBearerRequest(DeleteBearerRequest::decode(ies, on)?)
+            }
+            MessageType::DELETE_BEARER_RESPONSE => {
+                Self::DeleteBearerResponse(DeleteBearerResponse::decode(ies, on)?)
+            }
+            _ => other(),
+        })
+    }
+
+    fn encode(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::EchoRequest { recovery } | Self::EchoResponse { recovery } => {
+                write::<Recovery>(out, 0, recovery);
+            }
+            Self::VersionNotSupported => {}
+            Self::CreateSessionRequest(m) => m.encode(out),
+            Self::CreateSessionResponse(m) => m.encode(out),
+            Self::ModifyBearerRequest(m) => m.encode(out),
+            Self::ModifyBearerResponse(m) => m.encode(out),
+            Self::DeleteSessionRequest(m) => m.encode(out),
+            Self::DeleteSessionResponse(m) => m.encode(out),
+            Self::DeleteBearerRequest(m) => m.encode(out),
+            Self::DeleteBearerResponse(m) => m.encode(out),
+            Self::Other { elements, .. } => out.extend(elements),
+        }
+    }
+}
+
+const fn table(message_type: MessageType) -> Option<&'static [presence::Rule]> {
+    Some(match message_type {
+        MessageType::ECHO_REQUEST | MessageType::ECHO_RESPONSE => presence::ECHO,
+        MessageType::CREATE_SESSION_REQUEST => presence::CREATE_SESSION_REQUEST,
+        MessageType::CREATE_SESSION_RESPONSE => presence::CREATE_SESSION_RESPONSE,
+        MessageType::MODIFY_BEARER_REQUEST => presence::MODIFY_BEARER_REQUEST,
+        MessageType::MODIFY_BEARER_RESPONSE => presence::MODIFY_BEARER_RESPONSE,
+        MessageType::DELETE_SESSION_REQUEST => presence::DELETE_SESSION_REQUEST,
+        MessageType::DELETE_SESSION_RESPONSE => presence::DELETE_SESSION_RESPONSE,
+        MessageType::DELETE_BEARER_REQUEST => presence::DELETE_BEARER_REQUEST,
+        MessageType::DELETE_BEARER_RESPONSE => presence::DELETE_BEARER_RESPONSE,
+        _ => return None,
+    })
+}
+
+/// The Bearer Contexts of a message; in a response that refuses, those that cannot be read are
+/// left out.
+fn contexts<T: BearerContext>(ies: &Ies<'_>, instance: u8) -> Result<Vec<T>, Reject> {
+    Ok(ies
+        .all(ie_type::BEARER_CONTEXT, instance)
+        .take(BEARERS_MAX)
+        .filter_map(|octets| Ies::parse(octets).ok())
+        .filter_map(|members| T::decode(&members).ok())
+        .collect())
+}
+
+/// A datagram taken apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decoded<'a> {
+    /// The header.
+    pub header: Header,
+    /// The message, or why it is refused.
+    pub message: Result<Message, Reject>,
+    /// Type and instance of the information elements that the message does not have, and that were
+    /// therefore skipped (TS 29.274 §7.7.9); the first sixteen.
+    pub ignored: Vec<(u8, u8)>,
+    /// The message that rides on this one, header and all (TS 29.274 §5.5.1).
+    pub piggybacked: Option<&'a [u8]>,
+}
+
+const IGNORED_MAX: usize = 16;
+
+fn ignored(message_type: MessageType, elements: &[u8]) -> Vec<(u8, u8)> {
+    let Some(table) = table(message_type) else {
+        return Vec::new();
+    };
+    let Ok(ies) = Ies::parse(elements) else {
+        return Vec::new();
+    };
+    ies.iter()
+        .map(|e| (e.ie, e.instance))
+        .filter(|(ie, instance)| !presence::knows(table, *ie, *instance))
+        .take(IGNORED_MAX)
+        .collect()
+}
+
+/// Takes a datagram of S5/S8 apart; [`decode_on`] does it for the other interfaces.
+///
+/// # Errors
+///
+/// Only when there is no header to trust: too short, no TEID, or another version of GTP
+/// ([`What::Version`](crate::What::Version); then [`version_not_supported`] answers). Everything
+/// else that is wrong comes as a [`Reject`] beside the header, ready for a response.
+pub fn decode(octets: &[u8]) -> Result<Decoded<'_>, DecodeError> {
+    decode_on(ReferencePoint::S5S8, octets)
+}
+
+/// Takes a datagram apart by the presence rules of one interface; see [`decode`].
+pub fn decode_on(on: ReferencePoint, octets: &[u8]) -> Result<Decoded<'_>, DecodeError> {
+    let mut reader = Reader::new(octets);
+    let (header, length) = Header::decode(&mut reader)?;
+    // The length field counts from octet 5 on.
+    let end = length.saturating_add(4);
+    let mut decoded = Decoded {
+        header,
+        message: Err(Reject::length(None, "message length")),
+        ignored: Vec::new(),
+        piggybacked: None,
+    };
+    let body = end
+        .checked_sub(reader.at())
+        .and_then(|n| reader.take(n).ok());
+    let rest = reader.rest();
+    let Some(elements) = body.filter(|_| header.piggybacked || rest.is_empty()) else {
+        return Ok(decoded);
+    };
+    if header.piggybacked {
+        decoded.piggybacked = Some(rest);
+    }
+    decoded.message = Message::decode(&header, elements, on);
+    decoded.ignored = ignored(header.message_type, elements);
+    Ok(decoded)
+}
+
+/// Writes a message. The type in the header is that of the message, whatever `header` says; a
+/// message that needs a TEID gets zero for `None`.
+pub fn encode(header: Header, message: &Message) -> Vec<u8> {
+    let mut out = Vec::with_capacity(256);
+    let header = Header {
+        message_type: message.message_type(),
+        ..header
+    };
+    header.encode(&mut out);
+    message.encode(&mut out);
+    patch_length(&mut out, 2, 4);
+    out
+}
+
+/// The Version Not Supported Indication that answers a datagram of a later version of GTP
+/// (TS 29.274 §7.7.2). `None` for an earlier version or this one, and for a datagram too short to
+/// have a sequence number where this version has it.
+pub fn version_not_supported(octets: &[u8]) -> Option<Vec<u8>> {
+    let flags = *octets.first()?;
+    if flags >> 5 <= 2 {
+        return None;
+    }
+    let at = if flags & 0x08 == 0 { 4 } else { 8 };
+    let [a, b, c] = *octets.get(at..)?.first_chunk()?;
+    let header = Header {
+        message_type: MessageType::VERSION_NOT_SUPPORTED,
+        teid: None,
+        sequence: u32::from_be_bytes([0, a, b, c]),
+        piggybacked: false,
+    };
+    Some(encode(header, &Message::VersionNotSupported))
+}

@@ -1,0 +1,33 @@
+//! GTPv2-C, TS 29.274: headers, messages, transactions and paths.
+//!
+//! [`decode`] and [`encode`] turn octets into values and back. [`Endpoint`] is the machine above
+//! them: it sends requests until they are answered, answers what comes twice from its memory, and
+//! watches the paths to its peers.
+
+mod endpoint;
+#[cfg(test)]
+mod endpoint_tests;
+mod header;
+mod ie;
+mod message;
+pub mod path;
+pub mod transactions;
+
+pub use endpoint::{Endpoint, Output};
+pub use header::{Header, MessageType};
+pub use ie::{
+    BearerContextCreated, BearerContextDeleted, BearerContextModified, BearerContextToBeCreated,
+    BearerContextToBeModified, BearerQos, Cause, CauseIe, FTeid, FTeidAddr, Indication,
+    IndicationFlag, Interface, Mei, Paa, PdnType, PgwAddress, RAT_TYPE_EUTRAN, UeTimeZone, Uli,
+    ie_type,
+};
+pub use message::{
+    CreateSessionRequest, CreateSessionResponse, Decoded, DeleteBearerRequest,
+    DeleteBearerResponse, DeleteSessionRequest, DeleteSessionResponse, Message,
+    ModifyBearerRequest, ModifyBearerResponse, ReferencePoint, Reject, decode, decode_on, encode,
+    response, version_not_supported,
+};
+pub use transactions::{Config, RequestHandle, TooMany};
+
+/// The UDP port of GTP-C (TS 29.274 §4.2.1).
+pub const PORT: u16 = 2123;
