@@ -66,9 +66,8 @@ impl MobileIdentity {
                 out.extend(tmsi.to_be_bytes());
                 out
             }
-            // An even number of digits, all of them fillers, in the three octets that the element
-            // has at least inside an IDENTITY RESPONSE.
-            Self::NoIdentity => Vec::from([0xf0, 0xff, 0xff]),
+            // TS 24.008 Table 10.5.4: zeros, in three octets for this procedure.
+            Self::NoIdentity => Vec::from([0, 0, 0]),
         }
     }
 

@@ -58,7 +58,7 @@ impl UeSecurityCapability {
         })
     }
 
-    pub(crate) fn encode(&self) -> Vec<u8> {
+    pub(crate) fn encode(self) -> Vec<u8> {
         let mut out = Vec::from([self.eea, self.eia]);
         if self.uea_uia.is_some() || self.gea.is_some() {
             out.extend(self.uea_uia.unwrap_or_default());

@@ -41,10 +41,14 @@ pub fn eia2_bits(
     let mut subkey = Zeroizing::new([0; 16]);
     cipher.encrypt_block((&mut *subkey).into());
     double(&mut subkey);
-    if left < 16 || bits % 8 != 0 {
+    if left < 16 || !bits.is_multiple_of(8) {
         // An incomplete block: a one after the last bit, zeros up to the end, the second subkey.
         double(&mut subkey);
-        let one = if bits % 8 == 0 { left } else { left - 1 };
+        let one = if bits.is_multiple_of(8) {
+            left
+        } else {
+            left - 1
+        };
         if let Some(octet) = state.get_mut(one) {
             let one = 0x80_u8 >> (bits % 8);
             // Bits of the message beyond its length do not count.
