@@ -1,0 +1,162 @@
+//! `hss.toml`.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use heiiki_types::{Apn, Duration, PlmnId, Prefix};
+
+use super::names::Names;
+use crate::file::mistake::Source;
+use crate::file::reader::{Sink, Table, parse};
+use crate::file::{Admin, GatewayEntry, HssFile, MmeRule, RefuseAt, TenantRule};
+
+/// Reads `hss.toml`.
+pub(in crate::file) fn hss(source: &Arc<Source>, path: &Path, sink: &Sink) -> Option<HssFile> {
+    parse(source, sink, |mut root| {
+        let origin_host =
+            root.required::<String>("origin_host", "\"hss.epc.mnc001.mcc001.3gppnetwork.org\"");
+        let origin_realm =
+            root.required::<String>("origin_realm", "\"epc.mnc001.mcc001.3gppnetwork.org\"");
+        let store = root.or("store", PathBuf::from("hss-data"));
+        let subscribers = root.optional::<PathBuf>("subscribers");
+        let default = Admin {
+            listen: loopback(8081),
+            token_file: PathBuf::from("hss-token"),
+        };
+        let admin = super::admin(&mut root, default, path);
+        let s6a = s6a(&mut root);
+        let mmes = mmes(&mut root);
+        let gateways = gateways(&mut root, path);
+        let tenants = tenants(&mut root);
+        root.finish();
+        Some(HssFile {
+            origin_host: origin_host?.value,
+            origin_realm: origin_realm?.value,
+            s6a: s6a.listen,
+            admin,
+            store: super::beside(path, &store),
+            subscribers: subscribers.map(|s| super::beside(path, &s)),
+            mmes,
+            gateways,
+            tenants,
+            watchdog: s6a.watchdog,
+            request_timeout: s6a.request_timeout,
+        })
+    })
+}
+
+pub(super) fn loopback(port: u16) -> SocketAddr {
+    SocketAddr::from((Ipv4Addr::LOCALHOST, port))
+}
+
+struct S6a {
+    listen: SocketAddr,
+    watchdog: Duration,
+    request_timeout: Duration,
+}
+
+fn s6a(root: &mut Table<'_>) -> S6a {
+    let mut s6a = S6a {
+        listen: loopback(3868),
+        watchdog: Duration::from_secs(30),
+        request_timeout: Duration::from_secs(5),
+    };
+    if let Some(mut table) = root.table("s6a") {
+        let listen = table.optional::<SocketAddr>("listen");
+        super::clear_text(&mut table, listen.as_ref());
+        s6a = S6a {
+            listen: listen.map_or(s6a.listen, |l| l.value),
+            watchdog: table.or("watchdog", s6a.watchdog),
+            request_timeout: table.or("request_timeout", s6a.request_timeout),
+        };
+        table.finish();
+    }
+    s6a
+}
+
+fn mmes(root: &mut Table<'_>) -> Vec<MmeRule> {
+    let mut mmes = Vec::new();
+    if !root.has("mme") {
+        root.missing(
+            "mme",
+            "name who may connect in a section `[[mme]]` with `origin_host = \"mme.epc...\"`",
+        );
+    }
+    for mut table in root.tables("mme") {
+        let origin_host =
+            table.required::<String>("origin_host", "\"mme.epc.mnc001.mcc001.3gppnetwork.org\"");
+        let origin_realm = table.optional::<String>("origin_realm").map(|r| r.value);
+        let addresses = table.list::<Prefix>("addresses");
+        if !table.has("visited_plmns") {
+            table.missing(
+                "visited_plmns",
+                "add the networks that it serves: `visited_plmns = [\"00101\"]`",
+            );
+        }
+        let visited = table.list::<PlmnId>("visited_plmns").unwrap_or_default();
+        table.finish();
+        mmes.extend(origin_host.map(|host| MmeRule {
+            origin_host: host.value,
+            origin_realm,
+            addresses:
+                addresses.map_or_else(this_machine, |a| a.into_iter().map(|p| p.value).collect()),
+            visited_plmns: visited.into_iter().map(|p| p.value).collect(),
+        }));
+    }
+    mmes
+}
+
+/// Everything that comes from this machine.
+pub(super) fn this_machine() -> Vec<Prefix> {
+    let v4 = Prefix::new(IpAddr::from([127, 0, 0, 0]), 8).ok();
+    v4.into_iter().collect()
+}
+
+fn gateways(root: &mut Table<'_>, path: &Path) -> Vec<GatewayEntry> {
+    let mut names = Names::<String>::new("gateway");
+    let mut gateways = Vec::new();
+    for mut table in root.tables("gateway") {
+        let name = table.required::<String>("name", "\"pgw-1\"");
+        if let Some(name) = &name {
+            names.add(name.value.clone(), &name.place, table.sink());
+        }
+        let admin = table.or("admin", loopback(8082));
+        let token_file = table.required::<PathBuf>("token_file", "\"pgw-cut-token\"");
+        if !table.has("apns") {
+            table.missing(
+                "apns",
+                "add the access points that it serves: `apns = [\"red.corp\"]`",
+            );
+        }
+        let apns = table.list::<Apn>("apns").unwrap_or_default();
+        table.finish();
+        if let (Some(name), Some(token_file)) = (name, token_file) {
+            gateways.push(GatewayEntry {
+                name: name.value,
+                admin,
+                token_file: super::beside(path, &token_file),
+                apns: apns.into_iter().map(|a| a.value).collect(),
+            });
+        }
+    }
+    gateways
+}
+
+fn tenants(root: &mut Table<'_>) -> Vec<TenantRule> {
+    let mut names = Names::<String>::new("tenant");
+    let mut tenants = Vec::new();
+    for mut table in root.tables("tenant") {
+        let name = table.required::<String>("name", "\"red\"");
+        if let Some(name) = &name {
+            names.add(name.value.clone(), &name.place, table.sink());
+        }
+        let refuse_at = table.or("refuse_at", RefuseAt::Ulr);
+        table.finish();
+        tenants.extend(name.map(|name| TenantRule {
+            name: name.value,
+            refuse_at,
+        }));
+    }
+    tenants
+}

@@ -1,0 +1,356 @@
+//! `[[tenant]]` and `[[apn]]`: who may go where, the same in lab files and in `pgw.toml`.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use heiiki_types::{Ambr, Apn, Prefix};
+use toml::de::DeValue;
+
+use super::names::Names;
+use crate::file::mistake::{Kind, Place};
+use crate::file::reader::{At, Fault, FromToml, Sink, Table};
+use crate::file::value::{Rate, choices};
+use crate::file::{AccessPoint, DeclaredPrefix, Egress, Host, RefuseAt, Service, Tenant, UeToUe};
+
+choices!(UeToUe { "deny" => Self::Deny, "allow" => Self::Allow });
+choices!(RefuseAt { "ulr" => Self::Ulr, "air" => Self::Air });
+choices!(Service { "http" => Self::Http, "dns" => Self::Dns, "echo" => Self::Echo });
+choices!(Egress { "closed" => Self::Closed, "open_lab" => Self::OpenLab });
+
+/// Which keys a file may have beyond those of every tenant and access point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Scope {
+    /// A lab: the HSS's rules and the open access point of a positive control too.
+    Lab,
+    /// A gateway of its own.
+    Gateway,
+}
+
+/// Tenants and access points as they are read, with where they stand.
+#[derive(Debug)]
+pub(super) struct Tenants {
+    scope: Scope,
+    pub(super) names: Names<String>,
+    pub(super) tenants: Vec<Tenant>,
+    pub(super) apns: Vec<AccessPoint>,
+    pub(super) apn_names: Names<String>,
+    pools: Vec<(String, At<Prefix>)>,
+}
+
+impl FromToml for DeclaredPrefix {
+    fn from_toml(value: &DeValue<'_>) -> Result<Self, Fault> {
+        let DeValue::Table(table) = value else {
+            return Ok(Self {
+                prefix: Prefix::from_toml(value)?,
+                owned_global: false,
+            });
+        };
+        let help = "write a range as \"10.20.0.0/16\", or as { range = \"198.51.100.0/24\", owned_global = true }";
+        let range = table
+            .get("range")
+            .ok_or_else(|| Fault::new("this range is missing", help))?;
+        let owned = table
+            .get("owned_global")
+            .map(|v| bool::from_toml(v.get_ref()));
+        if let Some(other) = table
+            .keys()
+            .find(|k| !["range", "owned_global"].contains(&&**k.get_ref()))
+        {
+            return Err(Fault::new(
+                format!("there is no key `{}` here", other.get_ref()),
+                help,
+            ));
+        }
+        Ok(Self {
+            prefix: Prefix::from_toml(range.get_ref())?,
+            owned_global: owned.transpose()?.unwrap_or(false),
+        })
+    }
+}
+
+impl Tenants {
+    pub(super) fn new(scope: Scope) -> Self {
+        Self {
+            scope,
+            names: Names::new("tenant"),
+            tenants: Vec::new(),
+            apns: Vec::new(),
+            apn_names: Names::new("access point"),
+            pools: Vec::new(),
+        }
+    }
+
+    pub(super) fn tenant(&self, name: &str) -> Option<&Tenant> {
+        self.tenants.iter().find(|t| t.name == name)
+    }
+
+    pub(super) fn apn(&self, apn: &Apn) -> Option<&AccessPoint> {
+        self.apns.iter().find(|a| a.apn == *apn)
+    }
+
+    /// Reads every `[[tenant]]`.
+    pub(super) fn read_tenants(&mut self, root: &mut Table<'_>) {
+        for mut table in root.tables("tenant") {
+            let sink = table.sink();
+            let name = table.required::<String>("name", "\"red\"");
+            if let Some(name) = &name {
+                self.names.add(name.value.clone(), &name.place, sink);
+            }
+            if !table.has("prefix") {
+                table.missing(
+                    "prefix",
+                    "add the tenant's own ranges: `prefix = [\"10.20.0.0/16\"]`",
+                );
+            }
+            let shared_space = table.or("shared_space", false);
+            let prefixes = table.list::<DeclaredPrefix>("prefix").unwrap_or_default();
+            for prefix in &prefixes {
+                check_private(prefix, shared_space, sink);
+            }
+            let ue_to_ue = table.or("ue_to_ue", UeToUe::Deny);
+            let refuse_at = match self.scope {
+                Scope::Lab => table.or("refuse_at", RefuseAt::Ulr),
+                Scope::Gateway => RefuseAt::Ulr,
+            };
+            let hosts = read_hosts(&mut table, &prefixes);
+            table.finish();
+            self.tenants.extend(name.map(|name| Tenant {
+                name: name.value,
+                prefixes: prefixes.into_iter().map(|p| p.value).collect(),
+                shared_space,
+                ue_to_ue,
+                refuse_at,
+                hosts,
+            }));
+        }
+    }
+
+    /// Reads every `[[apn]]`; the tenants come first.
+    pub(super) fn read_apns(&mut self, root: &mut Table<'_>) {
+        for mut table in root.tables("apn") {
+            let sink = table.sink();
+            let apn = table.required::<Apn>("name", "\"red.corp\"");
+            if let Some(apn) = &apn {
+                self.apn_names.add(apn.to_string(), &apn.place, sink);
+            }
+            let tenant = table.required::<String>("tenant", "\"red\"");
+            if let Some(tenant) = &tenant {
+                self.names.check(tenant, sink);
+            }
+            let owner = tenant.as_ref().and_then(|t| self.tenant(t)).cloned();
+            let pool = table.required::<Prefix>("pool", "\"10.20.0.0/24\"");
+            let static_range = table.optional::<Prefix>("static_range");
+            for range in [&pool, &static_range].into_iter().flatten() {
+                if let Some(owner) = &owner {
+                    self.check_pool(range, owner, sink);
+                }
+            }
+            let dns = table.list::<Ipv4Addr>("dns");
+            let mtu = table.or("mtu", 1400);
+            let uplink_bps = table.or("uplink", Rate(100_000_000)).0;
+            let downlink_bps = table.or("downlink", Rate(100_000_000)).0;
+            let egress = match self.scope {
+                Scope::Lab => table.or("egress", Egress::Closed),
+                Scope::Gateway => Egress::Closed,
+            };
+            table.finish();
+            let (Some(apn), Some(tenant), Some(pool)) = (apn, tenant, pool) else {
+                continue;
+            };
+            self.apns.push(AccessPoint {
+                apn: apn.value,
+                dns: dns.map_or_else(
+                    || own_dns(owner.as_ref()),
+                    |d| d.into_iter().map(|a| a.value).collect(),
+                ),
+                tenant: tenant.value,
+                pool: pool.value,
+                static_range: static_range.map(|r| r.value),
+                mtu,
+                ambr: Ambr {
+                    uplink_bps,
+                    downlink_bps,
+                },
+                egress,
+            });
+        }
+    }
+
+    fn check_pool(&mut self, pool: &At<Prefix>, owner: &Tenant, sink: &Sink) {
+        let Tenant {
+            name,
+            prefixes,
+            hosts,
+            ..
+        } = owner;
+        if !pool.is_ipv4() {
+            let help = "write an IPv4 range, such as \"10.20.0.0/24\"";
+            let problem = format!("`{}` is not an IPv4 range", pool.value);
+            sink.add(pool.place.mistake(Kind::Value, problem, help));
+            return;
+        }
+        // A tenant whose prefixes are all wrong has been told so.
+        if !prefixes.is_empty() && !prefixes.iter().any(|p| p.prefix.covers(pool.value)) {
+            let problem = format!("`{}` is not inside a prefix of tenant `{name}`", pool.value);
+            let ranges: Vec<String> = prefixes.iter().map(|p| p.prefix.to_string()).collect();
+            let help = format!(
+                "take a range of {}, or add it to the tenant's `prefix`",
+                ranges.join(", ")
+            );
+            sink.add(pool.place.mistake(Kind::Clash, problem, help));
+        }
+        if let Some(host) = hosts.iter().find(|h| pool.contains(h.address)) {
+            let problem = format!(
+                "`{}` holds the address of host `{}`, {}",
+                pool.value, host.name, host.address
+            );
+            let help = "take a range without the addresses of the corporate segment";
+            sink.add(pool.place.mistake(Kind::Clash, problem, help));
+        }
+        let other = self
+            .pools
+            .iter()
+            .find(|(n, p)| n == name && p.overlaps(pool.value));
+        if let Some((_, other)) = other {
+            let problem = format!(
+                "`{}` overlaps `{}` of the same tenant",
+                pool.value, other.value
+            );
+            let help = format!(
+                "the other one is in line {}; an address belongs to one pool",
+                other.place.line()
+            );
+            sink.add(
+                pool.place
+                    .mistake(Kind::Clash, problem, help)
+                    .with_first(&other.place),
+            );
+        }
+        self.pools.push((name.clone(), pool.clone()));
+    }
+
+    /// Refuses a tenant's prefix that holds addresses of the core.
+    pub(super) fn check_infrastructure(&self, infrastructure: &[At<Prefix>], sink: &Sink) {
+        for own in infrastructure {
+            for tenant in &self.tenants {
+                let clash = tenant
+                    .prefixes
+                    .iter()
+                    .find(|p| p.prefix.overlaps(own.value));
+                if let Some(clash) = clash {
+                    let problem = format!(
+                        "`{}` overlaps `{}` of tenant `{}`",
+                        own.value, clash.prefix, tenant.name
+                    );
+                    let help =
+                        "no tenant may declare the core's own addresses; change one of the two";
+                    sink.add(own.place.mistake(Kind::Clash, problem, help));
+                }
+            }
+        }
+    }
+}
+
+fn own_dns(tenant: Option<&Tenant>) -> Vec<Ipv4Addr> {
+    let hosts = tenant.into_iter().flat_map(|t| &t.hosts);
+    let serving = hosts.filter(|h| h.services.contains(&Service::Dns));
+    serving
+        .filter_map(|h| match h.address {
+            IpAddr::V4(a) => Some(a),
+            IpAddr::V6(_) => None,
+        })
+        .collect()
+}
+
+fn read_hosts(tenant: &mut Table<'_>, prefixes: &[At<DeclaredPrefix>]) -> Vec<Host> {
+    let mut names = Names::<String>::new("host");
+    let mut addresses = Names::<IpAddr>::new("address");
+    let mut hosts = Vec::new();
+    for mut table in tenant.tables("host") {
+        let sink = table.sink();
+        let name = table.required::<String>("name", "\"intranet\"");
+        let address = table.required::<IpAddr>("address", "\"10.20.255.10\"");
+        let services = table.list::<Service>("services");
+        if let Some(name) = &name {
+            names.add(name.value.clone(), &name.place, sink);
+        }
+        if let Some(address) = &address {
+            addresses.add(address.value, &address.place, sink);
+            if !prefixes.is_empty() && !prefixes.iter().any(|p| p.prefix.contains(address.value)) {
+                let problem = format!("`{}` is not in a prefix of this tenant", address.value);
+                let help = "take an address of the tenant's `prefix`, or add its range there";
+                sink.add(address.place.mistake(Kind::Clash, problem, help));
+            }
+        }
+        table.finish();
+        if let (Some(name), Some(address)) = (name, address) {
+            hosts.push(Host {
+                name: name.value,
+                address: address.value,
+                services: services.map_or_else(
+                    || vec![Service::Http, Service::Dns, Service::Echo],
+                    |s| s.into_iter().map(|s| s.value).collect(),
+                ),
+            });
+        }
+    }
+    hosts
+}
+
+fn range(first: impl Into<IpAddr>, length: u8) -> Option<Prefix> {
+    Prefix::new(first.into(), length).ok()
+}
+
+fn private_ranges() -> impl Iterator<Item = Prefix> {
+    [
+        range([10, 0, 0, 0], 8),
+        range([172, 16, 0, 0], 12),
+        range([192, 168, 0, 0], 16),
+        range(Ipv6Addr::new(0xfc00, 0, 0, 0, 0, 0, 0, 0), 7),
+    ]
+    .into_iter()
+    .flatten()
+}
+
+/// Ranges that belong to nobody's corporate network, whoever claims to own them.
+fn never_private() -> impl Iterator<Item = Prefix> {
+    [
+        range([0, 0, 0, 0], 8),
+        range([127, 0, 0, 0], 8),
+        range([169, 254, 0, 0], 16),
+        range([224, 0, 0, 0], 3),
+        range(Ipv6Addr::UNSPECIFIED, 96),
+        range(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0), 10),
+        range(Ipv6Addr::new(0xff00, 0, 0, 0, 0, 0, 0, 0), 8),
+    ]
+    .into_iter()
+    .flatten()
+}
+
+fn check_private(declared: &At<DeclaredPrefix>, shared_space: bool, sink: &Sink) {
+    const RANGES: &str = "10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16 or fc00::/7";
+    let DeclaredPrefix {
+        prefix,
+        owned_global,
+    } = declared.value;
+    let place: &Place = &declared.place;
+    if let Some(never) = never_private().find(|n| n.overlaps(prefix)) {
+        let problem = format!("`{prefix}` holds addresses of {never}, which no company owns");
+        sink.add(place.mistake(Kind::Value, problem, format!("take a range of {RANGES}")));
+        return;
+    }
+    let shared = range([100, 64, 0, 0], 10).is_some_and(|s| s.covers(prefix));
+    if private_ranges().any(|p| p.covers(prefix)) || owned_global || shared && shared_space {
+        return;
+    }
+    let help = if shared {
+        String::from(
+            "if the company uses shared address space inside, add `shared_space = true` to this tenant",
+        )
+    } else {
+        format!(
+            "take a range of {RANGES}; if the company owns this one and uses it inside, write \
+             {{ range = \"{prefix}\", owned_global = true }}"
+        )
+    };
+    sink.add(place.mistake(Kind::Value, format!("`{prefix}` is not private"), help));
+}
