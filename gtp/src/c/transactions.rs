@@ -43,7 +43,7 @@ impl Default for Config {
             cache: Duration::from_secs(30),
             max_outstanding: 16_384,
             max_cached: 16_384,
-            echo_interval: Duration::from_secs(60),
+            echo_interval: Duration::from_mins(1),
             max_paths: 4_096,
         }
     }

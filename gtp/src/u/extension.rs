@@ -37,7 +37,7 @@ impl Extensions {
             let length = usize::from(reader.u8().map_err(truncated)?) * 4;
             let content = length
                 .checked_sub(2)
-                .ok_or(DecodeError::new(at, What::Length))?;
+                .ok_or_else(|| DecodeError::new(at, What::Length))?;
             let content = reader.take(content).map_err(truncated)?;
             match next {
                 UDP_PORT => {

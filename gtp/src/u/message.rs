@@ -79,7 +79,7 @@ pub fn decode(octets: &[u8]) -> Result<Message<'_>, DecodeError> {
         Some(first) => Extensions::decode(&mut reader, first)?,
         None => Extensions::default(),
     };
-    let tunnel = || Teid::new(header.teid).ok_or(DecodeError::new(4, What::Teid));
+    let tunnel = || Teid::new(header.teid).ok_or_else(|| DecodeError::new(4, What::Teid));
     let seq = header.sequence.unwrap_or(0);
     match header.message_type {
         ECHO_REQUEST => Ok(Message::EchoRequest { seq }),
@@ -144,8 +144,8 @@ fn error_indication<'a>(
     let missing = |ie| DecodeError::new(reader.at(), What::MissingIe(ie));
     Ok(Message::ErrorIndication {
         seq,
-        teid: teid.ok_or(missing(IE_TEID_DATA_I))?,
-        peer: peer.ok_or(missing(IE_PEER_ADDRESS))?,
+        teid: teid.ok_or_else(|| missing(IE_TEID_DATA_I))?,
+        peer: peer.ok_or_else(|| missing(IE_PEER_ADDRESS))?,
         udp_port: extensions.udp_port,
     })
 }

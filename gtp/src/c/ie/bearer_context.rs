@@ -22,10 +22,10 @@ pub(crate) trait BearerContext: Sized {
     fn encode(&self, out: &mut Vec<u8>);
 }
 
-/// Writes a list of Bearer Contexts with one instance.
-pub(crate) fn write_contexts<T: BearerContext>(out: &mut Vec<u8>, instance: u8, contexts: &[T]) {
+/// Writes a list of Bearer Contexts, instance 0.
+pub(crate) fn write_contexts<T: BearerContext>(out: &mut Vec<u8>, contexts: &[T]) {
     for context in contexts {
-        super::write_with(out, ie_type::BEARER_CONTEXT, instance, |out| {
+        super::write_with(out, ie_type::BEARER_CONTEXT, 0, |out| {
             context.encode(out);
         });
     }

@@ -257,7 +257,7 @@ impl<'a> Ies<'a> {
         let ie = (T::TYPE, instance);
         let octets = self
             .first(T::TYPE, instance)
-            .ok_or(Reject::missing(ie, "mandatory element"))?;
+            .ok_or_else(|| Reject::missing(ie, "mandatory element"))?;
         T::decode(&mut Reader::new(octets)).map_err(|f| Reject::fault(ie, f, "mandatory element"))
     }
 }

@@ -114,7 +114,7 @@ impl CreateSessionRequest {
             apn_ambr: ies.optional::<ApnAmbr>(0),
             linked_ebi: ies.optional::<EpsBearerId>(0),
             pco: ies.optional::<ProtocolConfigurationOptions>(0),
-            bearer_contexts: contexts(ies, 0)?,
+            bearer_contexts: contexts(ies),
             recovery: ies.optional::<Recovery>(0),
             ue_time_zone: ies.optional::<UeTimeZone>(0),
             charging_characteristics: ies.optional::<ChargingCharacteristics>(0),
@@ -139,7 +139,7 @@ impl CreateSessionRequest {
         write_option::<ApnAmbr>(out, 0, self.apn_ambr.as_ref());
         write_option::<EpsBearerId>(out, 0, self.linked_ebi.as_ref());
         write_option::<ProtocolConfigurationOptions>(out, 0, self.pco.as_ref());
-        write_contexts(out, 0, &self.bearer_contexts);
+        write_contexts(out, &self.bearer_contexts);
         write_option::<Recovery>(out, 0, self.recovery.as_ref());
         write_option::<UeTimeZone>(out, 0, self.ue_time_zone.as_ref());
         write_option::<ChargingCharacteristics>(out, 0, self.charging_characteristics.as_ref());
@@ -199,7 +199,7 @@ impl CreateSessionResponse {
             apn_ambr: ies.optional::<ApnAmbr>(0),
             linked_ebi: ies.optional::<EpsBearerId>(0),
             pco: ies.optional::<ProtocolConfigurationOptions>(0),
-            bearer_contexts: contexts(ies, 0)?,
+            bearer_contexts: contexts(ies),
             recovery: ies.optional::<Recovery>(0),
         })
     }
@@ -213,7 +213,7 @@ impl CreateSessionResponse {
         write_option::<ApnAmbr>(out, 0, self.apn_ambr.as_ref());
         write_option::<EpsBearerId>(out, 0, self.linked_ebi.as_ref());
         write_option::<ProtocolConfigurationOptions>(out, 0, self.pco.as_ref());
-        write_contexts(out, 0, &self.bearer_contexts);
+        write_contexts(out, &self.bearer_contexts);
         write_option::<Recovery>(out, 0, self.recovery.as_ref());
     }
 }

@@ -93,7 +93,7 @@ impl DeleteBearerResponse {
         Ok(Self {
             cause: ies.mandatory::<CauseIe>(0)?,
             linked_ebi: ies.optional::<EpsBearerId>(0),
-            bearer_contexts: contexts(ies, 0)?,
+            bearer_contexts: contexts(ies),
             recovery: ies.optional::<Recovery>(0),
             pco: ies.optional::<ProtocolConfigurationOptions>(0),
             ue_time_zone: ies.optional::<UeTimeZone>(0),
@@ -104,7 +104,7 @@ impl DeleteBearerResponse {
     pub(super) fn encode(&self, out: &mut Vec<u8>) {
         write::<CauseIe>(out, 0, &self.cause);
         write_option::<EpsBearerId>(out, 0, self.linked_ebi.as_ref());
-        write_contexts(out, 0, &self.bearer_contexts);
+        write_contexts(out, &self.bearer_contexts);
         write_option::<Recovery>(out, 0, self.recovery.as_ref());
         write_option::<ProtocolConfigurationOptions>(out, 0, self.pco.as_ref());
         write_option::<UeTimeZone>(out, 0, self.ue_time_zone.as_ref());

@@ -185,15 +185,14 @@ const fn table(message_type: MessageType) -> Option<&'static [presence::Rule]> {
     })
 }
 
-/// The Bearer Contexts of a message; in a response that refuses, those that cannot be read are
-/// left out.
-fn contexts<T: BearerContext>(ies: &Ies<'_>, instance: u8) -> Result<Vec<T>, Reject> {
-    Ok(ies
-        .all(ie_type::BEARER_CONTEXT, instance)
+/// The Bearer Contexts of a message. The presence rules were checked before; in a response that
+/// refuses they were not, and what cannot be read is left out.
+fn contexts<T: BearerContext>(ies: &Ies<'_>) -> Vec<T> {
+    ies.all(ie_type::BEARER_CONTEXT, 0)
         .take(BEARERS_MAX)
         .filter_map(|octets| Ies::parse(octets).ok())
         .filter_map(|members| T::decode(&members).ok())
-        .collect())
+        .collect()
 }
 
 /// A datagram taken apart.

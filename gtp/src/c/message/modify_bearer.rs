@@ -51,7 +51,7 @@ impl ModifyBearerRequest {
             indication: ies.optional::<Indication>(0),
             sender_f_teid: ies.optional::<FTeid>(0),
             apn_ambr: ies.optional::<ApnAmbr>(0),
-            bearer_contexts: contexts(ies, 0)?,
+            bearer_contexts: contexts(ies),
             recovery: ies.optional::<Recovery>(0),
             ue_time_zone: ies.optional::<UeTimeZone>(0),
         })
@@ -65,7 +65,7 @@ impl ModifyBearerRequest {
         write_option::<Indication>(out, 0, self.indication.as_ref());
         write_option::<FTeid>(out, 0, self.sender_f_teid.as_ref());
         write_option::<ApnAmbr>(out, 0, self.apn_ambr.as_ref());
-        write_contexts(out, 0, &self.bearer_contexts);
+        write_contexts(out, &self.bearer_contexts);
         write_option::<Recovery>(out, 0, self.recovery.as_ref());
         write_option::<UeTimeZone>(out, 0, self.ue_time_zone.as_ref());
         write_option::<ImsiIe>(out, 0, self.imsi.as_ref());
@@ -113,7 +113,7 @@ impl ModifyBearerResponse {
             linked_ebi: ies.optional::<EpsBearerId>(0),
             apn_restriction: ies.optional::<ApnRestriction>(0),
             pco: ies.optional::<ProtocolConfigurationOptions>(0),
-            bearer_contexts: contexts(ies, 0)?,
+            bearer_contexts: contexts(ies),
             recovery: ies.optional::<Recovery>(0),
         })
     }
@@ -124,7 +124,7 @@ impl ModifyBearerResponse {
         write_option::<EpsBearerId>(out, 0, self.linked_ebi.as_ref());
         write_option::<ApnRestriction>(out, 0, self.apn_restriction.as_ref());
         write_option::<ProtocolConfigurationOptions>(out, 0, self.pco.as_ref());
-        write_contexts(out, 0, &self.bearer_contexts);
+        write_contexts(out, &self.bearer_contexts);
         write_option::<Recovery>(out, 0, self.recovery.as_ref());
     }
 }
