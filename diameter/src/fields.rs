@@ -180,7 +180,7 @@ impl<'a> Fields<'a> {
     pub(crate) fn group<T>(
         &self,
         def: &AvpDef,
-        read: impl Fn(&Fields<'a>) -> Result<T, AnswerError>,
+        read: impl Fn(&Self) -> Result<T, AnswerError>,
     ) -> Result<Option<T>, AnswerError> {
         self.single(def)?
             .map(|avp| within(avp, def, &read))
@@ -191,7 +191,7 @@ impl<'a> Fields<'a> {
     pub(crate) fn groups<T>(
         &self,
         def: &AvpDef,
-        read: impl Fn(&Fields<'a>) -> Result<T, AnswerError>,
+        read: impl Fn(&Self) -> Result<T, AnswerError>,
     ) -> Result<Vec<T>, AnswerError> {
         self.each(def).map(|avp| within(avp, def, &read)).collect()
     }

@@ -47,7 +47,8 @@ mod session_id;
 
 pub use avp::{Avp, AvpRef, Avps, MAX_AVPS};
 pub use endpoint::{
-    AcceptRule, ConnectTo, Endpoint, EndpointConfig, EndpointOutput, NotOpen, RequestHandle,
+    AcceptRule, ConnectTo, Counters, Endpoint, EndpointConfig, EndpointOutput, NotOpen,
+    RequestHandle,
 };
 pub use error::{DecodeError, What};
 pub use framing::{DEFAULT_MAX_MESSAGE, Deframer};

@@ -208,7 +208,7 @@ impl Message {
             return Err(DecodeError { at: 0, what });
         }
         let length = u32::from_be_bytes([0, l0, l1, l2]);
-        if length != have || length % 4 != 0 {
+        if length != have || !length.is_multiple_of(4) {
             let what = What::MessageLength(length);
             return Err(DecodeError { at: 1, what });
         }

@@ -104,11 +104,7 @@ impl Capabilities {
                 .iter()
                 .map(app(&d::ACCT_APPLICATION_ID)),
         )
-        .chain(
-            self.vendor_applications
-                .iter()
-                .map(VendorApplication::to_avp),
-        )
+        .chain(self.vendor_applications.iter().map(|v| v.to_avp()))
         .chain(
             self.firmware_revision
                 .iter()
@@ -173,7 +169,7 @@ impl Capabilities {
 }
 
 impl VendorApplication {
-    fn to_avp(&self) -> Avp {
+    fn to_avp(self) -> Avp {
         let number = |def: &d::AvpDef, n: Option<u32>| n.map(|n| Avp::u32(def, n));
         let members: Vec<Avp> = [
             number(&d::VENDOR_ID, self.vendor),

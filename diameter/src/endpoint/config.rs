@@ -26,6 +26,29 @@ pub struct AcceptRule {
     pub addresses: Vec<Prefix>,
 }
 
+impl AcceptRule {
+    /// Whether a peer may come from `address`.
+    pub fn admits(&self, address: IpAddr) -> bool {
+        self.addresses.is_empty() || self.addresses.iter().any(|p| p.contains(address))
+    }
+
+    /// Whether the rule is for a peer of this name and realm. Names compare without case.
+    pub fn names(&self, host: &str, realm: &str) -> bool {
+        let is_realm = |own: &String| own.eq_ignore_ascii_case(realm);
+        matches(&self.origin_host, host) && self.realm.as_ref().is_none_or(is_realm)
+    }
+}
+
+fn matches(pattern: &str, text: &str) -> bool {
+    let (pattern, text) = (pattern.to_ascii_lowercase(), text.to_ascii_lowercase());
+    match pattern.split_once('*') {
+        None => pattern == text,
+        Some((start, end)) => text
+            .strip_prefix(start)
+            .is_some_and(|rest| rest.ends_with(end)),
+    }
+}
+
 /// What an [`Endpoint`](super::Endpoint) is and whom it talks to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EndpointConfig {
@@ -73,5 +96,35 @@ impl EndpointConfig {
             reconnect: Duration::from_secs(30),
             origin_state_id: 0,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_have_one_star_and_no_case() {
+        assert!(matches("*", "anything"));
+        assert!(matches("MME.example", "mme.Example"));
+        assert!(matches("mme*.example", "mme01.example"));
+        assert!(!matches("mme*.example", "mme01.example.org"));
+        assert!(!matches("ab*ba", "aba"), "the ends must not overlap");
+        assert!(!matches("mme.example", "mme.example."));
+    }
+
+    #[test]
+    fn a_rule_is_about_name_realm_and_address() {
+        let rule = AcceptRule {
+            origin_host: "mme*".into(),
+            realm: Some("example".into()),
+            addresses: alloc::vec!["10.0.0.0/8".parse().unwrap()],
+        };
+        assert!(rule.names("mme1", "EXAMPLE"));
+        assert!(!rule.names("mme1", "example.org"));
+        assert!(!rule.names("hss", "example"));
+        assert!(rule.admits("10.1.2.3".parse().unwrap()));
+        assert!(!rule.admits("11.1.2.3".parse().unwrap()));
+        assert!(!rule.admits("::1".parse().unwrap()));
     }
 }

@@ -138,7 +138,7 @@ pub struct SupportedFeatures {
 }
 
 impl SupportedFeatures {
-    fn to_avp(&self) -> Avp {
+    fn to_avp(self) -> Avp {
         Avp::group(
             &d::SUPPORTED_FEATURES,
             &[
@@ -301,5 +301,5 @@ fn route_record(hosts: &[String]) -> impl Iterator<Item = Avp> {
 }
 
 fn features(list: &[SupportedFeatures]) -> impl Iterator<Item = Avp> {
-    list.iter().map(SupportedFeatures::to_avp)
+    list.iter().map(|f| f.to_avp())
 }
