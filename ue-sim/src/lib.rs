@@ -17,10 +17,13 @@ extern crate alloc;
 mod command;
 mod event;
 mod profile;
+pub mod enb;
 pub mod stack;
 pub mod timers;
+pub mod ue;
 pub mod usim;
 
 pub use command::{NasProtection, UeCommand, UeId};
+pub use enb::{Enb, EnbConfig, Input, Output};
 pub use event::{Digest, Event, ProbeOutcome, Restriction, StreamReport};
 pub use profile::{RejectTolerance, UeProfile};

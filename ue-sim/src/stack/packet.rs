@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 use core::net::Ipv4Addr;
 
+use heiiki_gtp::u::G_PDU_HEADER_LEN;
 use smoltcp::phy::ChecksumCapabilities;
 use smoltcp::wire::{
     Icmpv4Message, Icmpv4Packet, Icmpv4Repr, IpAddress, IpProtocol, Ipv4Packet, Ipv4Repr,
@@ -10,7 +11,7 @@ use smoltcp::wire::{
 };
 
 /// Octets in front of every uplink packet, for the GTP-U header.
-pub const HEADROOM: usize = 8;
+pub const HEADROOM: usize = G_PDU_HEADER_LEN;
 
 const HOP_LIMIT: u8 = 64;
 
