@@ -35,8 +35,15 @@ impl IndicationFlag {
 }
 
 /// Flags, as many octets as the sender knows; a missing octet reads as zeros.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Indication(Vec<u8>);
+
+impl Default for Indication {
+    /// No flag set, in the two octets that every sender has.
+    fn default() -> Self {
+        Self(alloc::vec![0; FIXED])
+    }
+}
 
 impl Indication {
     /// Whether the flag is set.
@@ -57,6 +64,8 @@ impl Indication {
     }
 }
 
+/// Octets of the fixed part.
+const FIXED: usize = 2;
 /// Octets of flags that the specification has up to now; more are not kept.
 const KNOWN: usize = 10;
 
@@ -65,16 +74,15 @@ impl Ie for Indication {
     type Value = Self;
 
     fn decode(r: &mut Reader<'_>) -> Result<Self, Fault> {
-        // Two octets are the fixed part; a single one is still readable, so it is read.
+        // One octet is less than the fixed part, and still readable, so it is read.
         let first = r.u8()?;
         let rest = r.rest().iter().copied().take(KNOWN - 1);
-        Ok(Self(core::iter::once(first).chain(rest).collect()))
+        let mut flags: Vec<u8> = core::iter::once(first).chain(rest).collect();
+        flags.resize(flags.len().max(FIXED), 0);
+        Ok(Self(flags))
     }
 
     fn encode(value: &Self, out: &mut Vec<u8>) {
         out.extend(&value.0);
-        for _ in value.0.len()..2 {
-            out.push(0);
-        }
     }
 }
