@@ -94,7 +94,7 @@ mod tests {
 
     #[test]
     fn units_of_timer_and_timer_2() {
-        let minutes = |m| Duration::from_secs(m * 60);
+        let minutes = |m: u64| Duration::from_secs(m * 60);
         for (octet, duration) in [
             (0x21, Some(minutes(1))),
             (0x49, Some(minutes(54))),

@@ -16,3 +16,6 @@ pub use eea2::eea2;
 pub use eia2::{eia2, eia2_bits};
 pub use header::{Header, SecurityHeader, peek_header, plain_of_protected};
 pub use unprotected::{processed_unprotected, processed_unverified};
+
+#[cfg(test)]
+mod tests;
