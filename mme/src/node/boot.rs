@@ -1,0 +1,109 @@
+//! The start: the restart counter goes up by one and is durable before anyone hears of it.
+//!
+//! MME and SGW keep their contexts in memory, so every start is a restart for their peers
+//! (TS 23.007 §18). GTP carries the low eight bits of the count.
+
+use alloc::vec::Vec;
+
+use heiiki_diameter::{ApplicationId, ConnectTo, Endpoint, EndpointConfig, SessionIds};
+use heiiki_types::{Now, PersistSeq, Record, StorageInput, StorageOutput};
+
+use super::{Mme, Output};
+use crate::event::Event;
+
+/// The only table of the node's disk.
+const TABLE: u8 = 1;
+/// Its only row: how often the node has started, four octets, big-endian.
+const KEY: &[u8] = b"starts";
+const SEQ: PersistSeq = PersistSeq(1);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Boot {
+    /// Not started, or the disk failed before the node could serve.
+    Stopped,
+    /// The disk is being read.
+    Loading,
+    /// This number of starts is being written.
+    Persisting(u32),
+    /// The node serves.
+    Serving,
+}
+
+impl Mme {
+    /// Reads the disk; the node serves once its restart counter is durable.
+    pub fn start(&mut self, now: Now) {
+        self.now = now;
+        self.boot = Boot::Loading;
+        self.output(Output::Storage(StorageOutput::Load));
+    }
+
+    /// Whether the node has started.
+    pub const fn is_serving(&self) -> bool {
+        matches!(self.boot, Boot::Serving)
+    }
+
+    pub(super) fn handle_storage(&mut self, input: StorageInput) {
+        match (input, self.boot) {
+            (StorageInput::Loaded(records), Boot::Loading) => self.loaded(&records),
+            (StorageInput::Persisted { seq }, Boot::Persisting(starts)) if seq >= SEQ => {
+                self.serve(starts);
+            }
+            (StorageInput::Failed, boot) => {
+                // A node that serves has nothing more to write.
+                if boot != Boot::Serving {
+                    self.boot = Boot::Stopped;
+                }
+                self.event(Event::DiskFailed);
+            }
+            _ => {}
+        }
+    }
+
+    fn loaded(&mut self, records: &[Record]) {
+        let row = records.iter().find(|r| r.table == TABLE && r.key == KEY);
+        let value = row.and_then(|r| r.value.as_deref());
+        let before = value.and_then(|v| <[u8; 4]>::try_from(v).ok());
+        let starts = before.map_or(0, u32::from_be_bytes).wrapping_add(1);
+        self.boot = Boot::Persisting(starts);
+        let record = Record {
+            table: TABLE,
+            key: Vec::from(KEY),
+            value: Some(Vec::from(starts.to_be_bytes())),
+        };
+        let records = Vec::from([record]);
+        self.output(Output::Storage(StorageOutput::Persist {
+            seq: SEQ,
+            records,
+        }));
+    }
+
+    fn serve(&mut self, starts: u32) {
+        self.boot = Boot::Serving;
+        let [.., restart_counter] = starts.to_be_bytes();
+        self.s5c.set_restart_counter(restart_counter);
+        // Never less than at a start before, even when the disk was replaced: the clock moves on.
+        let seconds = self.now.wall.as_unix_micros() / 1_000_000;
+        let high = u32::try_from(seconds).unwrap_or(u32::MAX).max(starts);
+        self.session_ids = SessionIds::new(self.config.origin_host.as_str(), high);
+        let mut config = EndpointConfig::new(
+            self.config.origin_host.as_str(),
+            self.config.origin_realm.as_str(),
+        );
+        config.host_ips.clone_from(&self.config.host_ips);
+        config.product_name = "heiiki-mme".into();
+        config.applications = Vec::from([ApplicationId::S6A]);
+        config.tw = self.config.s6a_watchdog;
+        config.request_timeout = self.config.s6a_timeout;
+        config.reconnect = self.config.s6a_reconnect;
+        config.max_outstanding = self.config.limits.s6a_requests;
+        config.origin_state_id = high;
+        config.connect = Vec::from([ConnectTo {
+            name: self.config.hss_host.clone(),
+            address: self.config.hss,
+        }]);
+        let mut s6a = Endpoint::new(config, self.rng.fork("s6a"));
+        s6a.start(self.now.at);
+        self.s6a = Some(s6a);
+        self.event(Event::Started { restart_counter });
+    }
+}
