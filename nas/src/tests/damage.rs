@@ -11,10 +11,12 @@ fn context() -> NasSecurityContext {
     NasSecurityContext::new(&kasme, Eea::Eea2, Eia::Eia2, Ksi::NO_KEY)
 }
 
-/// Reads octets in every way there is.
-fn read(octets: &[u8]) {
+/// Reads octets in every way there is; whether they are a message in some direction.
+fn read(octets: &[u8]) -> bool {
+    let mut is_message = false;
     for direction in [Direction::Uplink, Direction::Downlink] {
         if let Ok(message) = decode_plain(octets, direction) {
+            is_message = true;
             let again = message.encode();
             assert_eq!(
                 decode_plain(&again, direction),
@@ -25,6 +27,7 @@ fn read(octets: &[u8]) {
     }
     let _ = peek_header(octets);
     let _ = plain_of_protected(octets);
+    is_message
 }
 
 #[test]
@@ -53,6 +56,7 @@ fn a_hundred_thousand_mutations() {
     let mut rng = Rng::from_seed(24_301);
     let pick =
         |rng: &mut Rng, n: usize| usize::try_from(rng.below(u64::try_from(n).unwrap())).unwrap();
+    let mut read_well = 0_u32;
     for _ in 0..100_000 {
         let mut octets = samples[pick(&mut rng, samples.len())].octets.clone();
         for _ in 0..=rng.below(4) {
@@ -71,8 +75,10 @@ fn a_hundred_thousand_mutations() {
                 }
             }
         }
-        read(&octets);
+        read_well += u32::from(read(&octets));
     }
+    // Most damage is in optional or free parts: a codec that refuses everything proves nothing.
+    assert!(read_well > 20_000, "{read_well}");
 }
 
 #[test]

@@ -36,6 +36,7 @@ fn ciphered(context: &mut NasSecurityContext, direction: Direction, plain: &[u8]
 /// The octets were made with AES-CTR and CMAC of the Python package `cryptography` 50.0.2, with
 /// the keys of the same set, from the plain messages beside them.
 #[test]
+#[expect(clippy::too_many_lines, reason = "a list")]
 fn messages_protected_elsewhere_both_ways() {
     use Direction::{Downlink, Uplink};
     use SecurityHeader::{
