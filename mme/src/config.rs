@@ -112,7 +112,7 @@ impl MmeConfig {
             gtpu_ports: BTreeMap::new(),
             eia_preference: Vec::from([2]),
             eea_preference: Vec::from([2, 0]),
-            t3412: Duration::from_secs(54 * 60),
+            t3412: Duration::from_mins(54),
             t3402: None,
             timers: Timers::default(),
             results: ResultTable::default(),

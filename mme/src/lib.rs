@@ -26,7 +26,7 @@ pub mod timers;
 
 pub use config::MmeConfig;
 pub use emm::fsm::{self, State};
-pub use event::Event;
+pub use event::{DetachReason, Direction, Event};
 pub use limits::Limits;
 pub use node::{ContextSnapshot, Input, Mme, Output, SessionSnapshot};
 pub use result_table::ResultTable;

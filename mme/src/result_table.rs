@@ -108,11 +108,11 @@ pub const ODB_ALL_APN: u32 = 2;
 pub const ODB_HPLMN_APN: u32 = 3;
 
 /// T3346 of a paused SIM.
-const PAUSE: BackOff = BackOff::Exactly(Duration::from_secs(600));
+const PAUSE: BackOff = BackOff::Exactly(Duration::from_mins(10));
 /// T3346 while the network is at fault.
 const FAULT: BackOff = BackOff::Spread {
     least: Duration::from_secs(30),
-    most: Duration::from_secs(300),
+    most: Duration::from_mins(5),
 };
 
 const fn row(
@@ -294,6 +294,6 @@ mod tests {
         let pause = table
             .refusal(Stage::Location, HssResult::Base(5012), None)
             .back_off;
-        assert_eq!(pause.draw(&mut rng), Some(Duration::from_secs(600)));
+        assert_eq!(pause.draw(&mut rng), Some(Duration::from_mins(10)));
     }
 }

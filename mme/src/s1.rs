@@ -201,7 +201,7 @@ impl Message {
             | Self::UplinkNasTransport { nas, .. }
             | Self::InitialContextSetupRequest { nas, .. }
             | Self::ErabReleaseCommand { nas, .. } => {
-                Some(nas).filter(|n| !n.is_empty()).map(|n| n.as_slice())
+                Some(nas).filter(|n| !n.is_empty()).map(Vec::as_slice)
             }
             _ => None,
         }

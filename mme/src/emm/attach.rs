@@ -57,7 +57,7 @@ impl Mme {
         if let Some(ue) = self.ues.get_mut(&id) {
             (ue.tai, ue.ecgi) = (Some(place.0), Some(place.1));
         }
-        let identity = request.identity.clone();
+        let identity = request.identity;
         let known = self.take_known_context(id, &pdu, &request);
         let transfer = esm.transfer;
         let attach = attach_of(pdu, request, esm, known);

@@ -19,7 +19,9 @@ fn name(plain: Option<&[u8]>) -> &'static str {
         return "protected";
     };
     let name = match plain.first().map(|o| o & 15) {
-        Some(emm::PROTOCOL_DISCRIMINATOR) => emm::message_type(plain).ok().and_then(|t| t.name()),
+        Some(emm::PROTOCOL_DISCRIMINATOR) => emm::message_type(plain)
+            .ok()
+            .and_then(emm::MessageType::name),
         Some(esm::PROTOCOL_DISCRIMINATOR) => {
             esm::header(plain).ok().and_then(|h| h.message_type.name())
         }
@@ -143,7 +145,7 @@ impl Mme {
         }
         match emm::decode(plain, Direction::Uplink) {
             Ok(emm::Message::SecurityModeComplete(m)) if completes => {
-                self.security_mode_complete(id, m);
+                self.security_mode_complete(id, &m);
             }
             Ok(_) if completes => self.drop_nas(id, "not a SECURITY MODE COMPLETE"),
             Ok(message) => self.emm_message(id, message),

@@ -67,7 +67,7 @@ impl Mme {
     }
 
     /// The message carried a valid MAC of the new context: the UE is who it says it is.
-    pub(crate) fn security_mode_complete(&mut self, id: UeId, message: SecurityModeComplete) {
+    pub(crate) fn security_mode_complete(&mut self, id: UeId, message: &SecurityModeComplete) {
         let Some(ue) = self.ues.get_mut(&id) else {
             return;
         };

@@ -59,8 +59,8 @@ impl Mme {
         if attach.esm.pti != pti {
             return self.reject_esm(id, PTI_MISMATCH);
         }
-        attach.esm.apn = answer.apn.or(attach.esm.apn.take());
-        attach.esm.pco = answer.pco.or(attach.esm.pco.take());
+        attach.esm.apn = answer.apn.or_else(|| attach.esm.apn.take());
+        attach.esm.pco = answer.pco.or_else(|| attach.esm.pco.take());
         self.stop_timer(id);
         self.step(id, fsm::Event::EsmKnown, Step::Locate);
         self.ask_location(id);

@@ -23,7 +23,7 @@ impl Mme {
         match running.timer {
             Timer::T3450 => self.attach_unanswered(id),
             Timer::T3460 => {
-                self.abort_attach(id, "no answer to the challenge or to the security mode")
+                self.abort_attach(id, "no answer to challenge or security mode");
             }
             Timer::T3470 => self.abort_attach(id, "no answer to the IDENTITY REQUEST"),
             Timer::T3489 => self.reject_esm(id, heiiki_nas::esm::EsmCause(53)),
