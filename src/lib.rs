@@ -1,3 +1,4 @@
 //! Under construction.
 #[cfg(feature = "cli")]
 pub mod file;
+pub mod observe;

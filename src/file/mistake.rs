@@ -234,6 +234,10 @@ impl Mistakes {
             let order = |m: &Mistake| (m.file().to_owned(), m.place.span.start);
             order(a).cmp(&order(b))
         });
+        // A value that is looked at twice is still one mistake.
+        mistakes.dedup_by(|a, b| {
+            a.place.span == b.place.span && a.problem == b.problem && a.place.key == b.place.key
+        });
         Self(mistakes)
     }
 

@@ -82,6 +82,8 @@ pub(super) struct Table<'a> {
     span: Range<usize>,
     path: String,
     known: Vec<&'static str>,
+    missing: Vec<(&'static str, Mistake)>,
+    lenient: bool,
 }
 
 /// Reads the tree of a file, mistakes of syntax included, and hands its root to `read`.
@@ -120,6 +122,8 @@ pub(super) fn parse<T>(
         span: 0..0,
         path: String::new(),
         known: Vec::new(),
+        missing: Vec::new(),
+        lenient: false,
     })
 }
 
@@ -165,11 +169,17 @@ impl<'a> Table<'a> {
         self.file.sink
     }
 
-    pub(super) fn missing(&self, key: &str, help: impl Into<String>) {
+    /// Notes that `key` must be there and is not.
+    pub(super) fn missing(&mut self, key: &'static str, help: impl Into<String>) {
         let mut place = self.place();
         place.key = join(&self.path, key);
-        self.sink()
-            .add(place.mistake(Kind::Missing, "this key is missing", help));
+        let mistake = place.mistake(Kind::Missing, "this key is missing", help);
+        self.missing.push((key, mistake));
+    }
+
+    /// Lets unknown keys pass: which ones belong here is not known.
+    pub(super) fn give_up(&mut self) {
+        self.lenient = true;
     }
 
     /// The value of `key`, which must be there. `example` is what to write.
@@ -299,23 +309,32 @@ impl<'a> Table<'a> {
             span: head(self.file.source.text(), place.span),
             path: place.key,
             known: Vec::new(),
+            missing: Vec::new(),
+            lenient: false,
         }
     }
 
-    /// Refuses every key that was not taken.
-    pub(super) fn finish(self) {
-        for key in self.content.keys() {
+    /// Refuses every key that was not taken. A key that is missing and misspelt is one mistake.
+    pub(super) fn finish(mut self) {
+        let unknown = self
+            .content
+            .keys()
+            .filter(|k| !self.known.contains(&&**k.get_ref()));
+        for key in unknown.filter(|_| !self.lenient) {
             let name: &str = key.get_ref();
-            if self.known.contains(&name) {
-                continue;
-            }
             let help = match nearest(name, self.known.iter().copied()) {
-                Some(near) => format!("did you mean `{near}`?"),
+                Some(near) => {
+                    self.missing.retain(|(missing, _)| *missing != near);
+                    format!("did you mean `{near}`?")
+                }
                 None => format!("the keys here are {}", listed(self.known.iter().copied())),
             };
             let place = self.place_at(name, key.span());
             self.sink()
                 .add(place.mistake(Kind::Unknown, "there is no such key here", help));
+        }
+        for (_, mistake) in core::mem::take(&mut self.missing) {
+            self.sink().add(mistake);
         }
     }
 }

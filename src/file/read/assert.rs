@@ -77,11 +77,8 @@ pub(super) fn asserts(
         let sink = table.sink();
         let name = table.optional::<String>("name");
         let own = name.map(|n| overrides.take(&n)).unwrap_or_default();
-        let known_verb = table.optional::<That>("that").is_some();
         let assert = assert(&mut table, scope, own);
-        if known_verb {
-            table.finish();
-        }
+        table.finish();
         if let Some((values, mut assert)) = assert {
             seen.add(assert.name.clone(), &place, sink);
             let chosen = values.into_iter().find(|(s, _)| *s == size);
@@ -105,7 +102,10 @@ pub(super) fn assert(
     let name = table.optional::<String>("name");
     let control = table.or("control", false);
     let op = table.required::<Op>("op", "\"==\"");
-    let that = table.required::<That>("that", "\"attached\"")?;
+    let Some(that) = table.required::<That>("that", "\"attached\"") else {
+        table.give_up();
+        return None;
+    };
     let figure = figure(that.value, table, names);
     let value = value(that.value, table);
     let mut values = Vec::new();

@@ -1,8 +1,8 @@
 //! Names that one part of a file gives and another refers to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::file::mistake::{Kind, Place};
+use crate::file::mistake::{Kind, Mistake, Place};
 use crate::file::nearest::nearest;
 use crate::file::reader::{At, Sink, listed};
 
@@ -61,12 +61,13 @@ impl Names<String> {
 pub(super) fn unknown<'n>(
     what: &str,
     name: &At<String>,
-    known: impl Iterator<Item = &'n str> + Clone,
-) -> crate::file::Mistake {
-    let help = match nearest(name, known.clone()) {
+    known: impl Iterator<Item = &'n str>,
+) -> Mistake {
+    let known: BTreeSet<&str> = known.collect();
+    let help = match nearest(name, known.iter().copied()) {
         Some(near) => format!("did you mean `{near}`?"),
         // A file may have thousands.
-        None if known.clone().count() > 12 => format!("name {what} that this file has"),
+        None if known.len() > 12 => format!("name a {what} that this file has"),
         None => format!("this file has {}", listed(known)),
     };
     let problem = format!("there is no {what} `{}`", name.value);

@@ -171,6 +171,7 @@ impl Sims {
             return;
         };
         let count = count(&name).or(written.map(|c| c.value)).unwrap_or(1);
+        let mut clash = false;
         for i in 0..count {
             let sim_name = if row {
                 format!("{}-{}", name.value, i + 1)
@@ -181,11 +182,9 @@ impl Sims {
                 return;
             };
             // One clash of a row is told, not each.
-            if !self.names.add(sim_name.clone(), &name.place, sink)
-                || !self.imsis.add(imsi, &first_imsi.place, sink)
-            {
-                return;
-            }
+            clash = clash
+                || !self.names.add(sim_name.clone(), &name.place, sink)
+                || !self.imsis.add(imsi, &first_imsi.place, sink);
             let static_ip = first_static.take().and_then(|first| {
                 let address = nth_address(first.value, i);
                 let good = self.check_static(address, &first, &apns, tenants, sink);

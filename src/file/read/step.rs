@@ -157,11 +157,11 @@ pub(super) fn steps(root: &mut Table<'_>, lab: &Lab, index: &Index) -> Vec<Step>
         last = at.or(last);
         let title = table.optional::<String>("title").map(|t| t.value);
         let within = table.or("within", Duration::from_secs(30));
-        let action = action.and_then(|verb| names.action(verb.value, &mut table));
-        // Without a known verb, which keys belong here is not known either.
-        if action.is_some() || table.has("do") && table.optional::<Do>("do").is_some() {
-            table.finish();
+        if action.is_none() {
+            table.give_up();
         }
+        let action = action.and_then(|verb| names.action(verb.value, &mut table));
+        table.finish();
         steps.extend(action.map(|action| Step {
             line,
             title,

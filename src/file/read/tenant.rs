@@ -6,7 +6,7 @@ use heiiki_types::{Ambr, Apn, Prefix};
 use toml::de::DeValue;
 
 use super::names::Names;
-use crate::file::mistake::{Kind, Place};
+use crate::file::mistake::Kind;
 use crate::file::reader::{At, Fault, FromToml, Sink, Table};
 use crate::file::value::{Rate, choices};
 use crate::file::{AccessPoint, DeclaredPrefix, Egress, Host, RefuseAt, Service, Tenant, UeToUe};
@@ -102,9 +102,14 @@ impl Tenants {
                 );
             }
             let shared_space = table.or("shared_space", false);
-            let prefixes = table.list::<DeclaredPrefix>("prefix").unwrap_or_default();
-            for prefix in &prefixes {
-                check_private(prefix, shared_space, sink);
+            let mut prefixes = table.list::<DeclaredPrefix>("prefix").unwrap_or_default();
+            // What is not inside a wrong prefix is not another mistake: none counts then.
+            let good: Vec<bool> = prefixes
+                .iter()
+                .map(|p| check_private(p, shared_space, sink))
+                .collect();
+            if good.contains(&false) {
+                prefixes.clear();
             }
             let ue_to_ue = table.or("ue_to_ue", UeToUe::Deny);
             let refuse_at = match self.scope {
@@ -312,39 +317,44 @@ fn private_ranges() -> impl Iterator<Item = Prefix> {
 }
 
 /// Ranges that belong to nobody's corporate network, whoever claims to own them.
-fn never_private() -> impl Iterator<Item = Prefix> {
+fn never_private() -> impl Iterator<Item = (&'static str, Prefix)> {
+    let link_local = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0);
+    let multicast = Ipv6Addr::new(0xff00, 0, 0, 0, 0, 0, 0, 0);
     [
-        range([0, 0, 0, 0], 8),
-        range([127, 0, 0, 0], 8),
-        range([169, 254, 0, 0], 16),
-        range([224, 0, 0, 0], 3),
-        range(Ipv6Addr::UNSPECIFIED, 96),
-        range(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0), 10),
-        range(Ipv6Addr::new(0xff00, 0, 0, 0, 0, 0, 0, 0), 8),
+        ("\"this network\"", range([0, 0, 0, 0], 8)),
+        ("loopback", range([127, 0, 0, 0], 8)),
+        ("link-local", range([169, 254, 0, 0], 16)),
+        ("multicast or reserved", range([224, 0, 0, 0], 3)),
+        ("loopback or IPv4-mapped", range(Ipv6Addr::UNSPECIFIED, 80)),
+        ("link-local", range(link_local, 10)),
+        ("multicast", range(multicast, 8)),
     ]
     .into_iter()
-    .flatten()
+    .filter_map(|(what, range)| Some((what, range?)))
 }
 
-fn check_private(declared: &At<DeclaredPrefix>, shared_space: bool, sink: &Sink) {
+/// Whether a tenant may declare a range, which is said where it may not.
+fn check_private(declared: &At<DeclaredPrefix>, shared_space: bool, sink: &Sink) -> bool {
     const RANGES: &str = "10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16 or fc00::/7";
     let DeclaredPrefix {
         prefix,
         owned_global,
     } = declared.value;
-    let place: &Place = &declared.place;
-    if let Some(never) = never_private().find(|n| n.overlaps(prefix)) {
-        let problem = format!("`{prefix}` holds addresses of {never}, which no company owns");
-        sink.add(place.mistake(Kind::Value, problem, format!("take a range of {RANGES}")));
-        return;
+    let place = &declared.place;
+    if let Some((what, _)) = never_private().find(|(_, n)| n.overlaps(prefix)) {
+        let problem = format!("`{prefix}` holds {what} addresses, which no company owns");
+        let help = format!("take a range of {RANGES}");
+        sink.add(place.mistake(Kind::Value, problem, help));
+        return false;
     }
     let shared = range([100, 64, 0, 0], 10).is_some_and(|s| s.covers(prefix));
     if private_ranges().any(|p| p.covers(prefix)) || owned_global || shared && shared_space {
-        return;
+        return true;
     }
     let help = if shared {
         String::from(
-            "if the company uses shared address space inside, add `shared_space = true` to this tenant",
+            "if the company uses shared address space inside, add `shared_space = true` to this \
+             tenant",
         )
     } else {
         format!(
@@ -352,5 +362,7 @@ fn check_private(declared: &At<DeclaredPrefix>, shared_space: bool, sink: &Sink)
              {{ range = \"{prefix}\", owned_global = true }}"
         )
     };
-    sink.add(place.mistake(Kind::Value, format!("`{prefix}` is not private"), help));
+    let problem = format!("`{prefix}` is not private");
+    sink.add(place.mistake(Kind::Value, problem, help));
+    false
 }
