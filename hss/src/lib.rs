@@ -1,6 +1,33 @@
 //! Home subscriber server: SIM authenticator, subscriber store and the cut.
+//!
+//! * [`auc`]: the SIM authenticator. Milenage, sequence numbers and EPS vectors, as plain functions.
+//! * [`subscriber`]: subscribers, their life cycle and their rows on the disk.
+//! * `s6a`: authentication information, update location, purge and cancel location (TS 29.272).
+//! * [`cut`]: taking a SIM's service away, everywhere, with stamps that show when.
+//! * [`admin`]: the HTTP interface, as requests and responses.
+//! * [`Hss`]: all of it as one machine.
+//!
+//! The machine reads no clock and opens no socket or file. Its randomness is given to it.
 #![cfg_attr(not(any(test, feature = "std")), no_std)]
 
 extern crate alloc;
 
+pub mod admin;
 pub mod auc;
+pub mod config;
+pub mod cut;
+mod event;
+mod journal;
+mod load;
+mod node;
+mod s6a;
+pub mod subscriber;
+
+pub use config::{
+    CarryRule, Gateway, HssConfig, Limits, PeerRule, RefuseAt, SuspendedAnswer, Tenant, TenantRule,
+    Timers, Tokens,
+};
+pub use event::{Answered, Event, Resynchronisation};
+pub use node::{Hss, Input, Output};
+pub use subscriber::import::{ImportError, ImportFault, SubscriberImport};
+pub use subscriber::{State, SubscribedApn};

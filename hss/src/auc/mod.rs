@@ -5,4 +5,6 @@
 
 pub mod auts;
 pub mod milenage;
+pub mod offline;
 pub mod sqn;
+pub mod vector;

@@ -179,6 +179,8 @@ pub struct Counter {
     seq: u64,
     /// What is durable; `None` until the SIM's first row is.
     durable: Option<Mark>,
+    /// The last mark that was made, durable or not yet.
+    written: Option<Mark>,
     /// Turns of IND.
     turn: u8,
 }
@@ -189,6 +191,7 @@ impl Counter {
         Self {
             seq: last.seq(),
             durable: None,
+            written: None,
             turn: last.ind(),
         }
     }
@@ -198,8 +201,14 @@ impl Counter {
         Self {
             seq: mark.start_of(epoch),
             durable: Some(mark),
+            written: Some(mark),
             turn: 0,
         }
+    }
+
+    /// Whether the disk knows the SIM's SEQ.
+    pub const fn is_durable(&self) -> bool {
+        self.durable.is_some()
     }
 
     /// The last SEQ issued, or where the epoch starts.
@@ -209,8 +218,7 @@ impl Counter {
 
     /// The last SEQ that may be issued before another mark is durable.
     fn bound(&self, epoch: Epoch) -> u64 {
-        self.durable
-            .map_or(0, |mark| mark.start_of(epoch).saturating_add(LEAD))
+        bound(self.durable, epoch)
     }
 
     /// Whether `count` numbers can be issued now.
@@ -235,17 +243,20 @@ impl Counter {
         Ok(sqn)
     }
 
-    /// Whether half of the allowance is used up, so that it is time to write a mark.
+    /// Whether half of the allowance is used up, counted from the last mark that was made, so that
+    /// it is time to make another.
     pub fn wants_mark(&self, epoch: Epoch) -> bool {
-        self.seq.saturating_add(LEAD / 2) > self.bound(epoch)
+        self.seq.saturating_add(LEAD / 2) > bound(self.written, epoch)
     }
 
-    /// The mark to write now.
-    pub const fn mark(&self, epoch: Epoch) -> Mark {
-        Mark {
+    /// Makes the mark to write now.
+    pub const fn mark(&mut self, epoch: Epoch) -> Mark {
+        let mark = Mark {
             seq: self.seq,
             epoch,
-        }
+        };
+        self.written = Some(mark);
+        mark
     }
 
     /// `mark` has become durable.
@@ -274,6 +285,11 @@ impl Counter {
             Resync::Unchanged
         }
     }
+}
+
+/// The last SEQ that may be issued in `epoch` on the strength of a mark.
+fn bound(mark: Option<Mark>, epoch: Epoch) -> u64 {
+    mark.map_or(0, |mark| mark.start_of(epoch).saturating_add(LEAD))
 }
 
 #[cfg(test)]

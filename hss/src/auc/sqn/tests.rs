@@ -50,7 +50,8 @@ fn lead_bounds_what_is_issued_beyond_the_durable_mark() {
         counter.issue(epoch, IndRange::ALL).unwrap();
     }
     assert_eq!(counter.issue(epoch, IndRange::ALL), Err(NoSqn::MarkBehind));
-    counter.marked(counter.mark(epoch));
+    let mark = counter.mark(epoch);
+    counter.marked(mark);
     assert_eq!(
         counter.issue(epoch, IndRange::ALL).unwrap().seq(),
         1_001 + LEAD
@@ -64,7 +65,8 @@ fn a_fresh_sim_waits_for_its_first_row() {
         counter.issue(Epoch(1), IndRange::ALL),
         Err(NoSqn::MarkBehind)
     );
-    counter.marked(counter.mark(Epoch(1)));
+    let mark = counter.mark(Epoch(1));
+    counter.marked(mark);
     assert_eq!(counter.issue(Epoch(1), IndRange::ALL).unwrap().seq(), 3);
 }
 
@@ -123,7 +125,8 @@ fn resynchronisation_only_raises_and_not_beyond_delta() {
         counter.issue(Epoch(1), IndRange::ALL),
         Err(NoSqn::MarkBehind)
     );
-    counter.marked(counter.mark(Epoch(1)));
+    let mark = counter.mark(Epoch(1));
+    counter.marked(mark);
     assert_eq!(counter.issue(Epoch(1), IndRange::ALL).unwrap().seq(), 5_001);
     for replayed in [5_001, 5_000, 10] {
         assert_eq!(counter.resynchronise(sqn(replayed)), Resync::Unchanged);

@@ -1,0 +1,168 @@
+//! Errors of the administrative interface: what is wrong, and what to do about it.
+
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use heiiki_types::HttpResponse;
+use serde::Serialize;
+
+use crate::subscriber::import::ImportError;
+use crate::subscriber::{State, Verb};
+
+/// Why a call is not carried out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    Unauthorized,
+    Forbidden,
+    NoRoute,
+    NoSubscriber,
+    NoCut,
+    Method(&'static str),
+    Imsi,
+    Body(String),
+    TooLarge(usize),
+    Import(Vec<ImportError>),
+    WrongState { state: State, verb: Verb },
+    StampTaken,
+    NotServing,
+    OutOfOrders,
+    DiskFailed,
+    NotDurable,
+}
+
+#[derive(Serialize)]
+struct Body<'a, C: Serialize> {
+    error: Error,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    certificate: Option<&'a C>,
+}
+
+#[derive(Serialize)]
+struct Error {
+    code: &'static str,
+    message: String,
+    what_to_do: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    rows: Vec<Row>,
+}
+
+#[derive(Serialize)]
+struct Row {
+    number: usize,
+    imsi: heiiki_types::Imsi,
+    message: String,
+}
+
+impl Refusal {
+    const fn status_and_code(&self) -> (u16, &'static str) {
+        match self {
+            Self::Unauthorized => (401, "unauthorized"),
+            Self::Forbidden => (403, "forbidden"),
+            Self::NoRoute => (404, "no_such_path"),
+            Self::NoSubscriber => (404, "no_such_subscriber"),
+            Self::NoCut => (404, "no_such_cut"),
+            Self::Method(_) => (405, "wrong_method"),
+            Self::Imsi => (400, "not_an_imsi"),
+            Self::Body(_) => (400, "bad_request"),
+            Self::TooLarge(_) => (413, "too_large"),
+            Self::Import(_) => (400, "bad_rows"),
+            Self::WrongState { .. } => (409, "wrong_state"),
+            Self::StampTaken => (409, "stamp_taken"),
+            Self::NotServing => (503, "not_serving"),
+            Self::OutOfOrders => (503, "out_of_orders"),
+            Self::DiskFailed => (503, "disk_failed"),
+            Self::NotDurable => (503, "not_durable"),
+        }
+    }
+
+    fn message(&self) -> String {
+        match self {
+            Self::Unauthorized => "the call has no valid bearer token".to_string(),
+            Self::Forbidden => "the role of this token does not cover the call".to_string(),
+            Self::NoRoute => "there is nothing under this path".to_string(),
+            Self::NoSubscriber => "the store has no subscriber with this IMSI".to_string(),
+            Self::NoCut => "no cut with this number is remembered".to_string(),
+            Self::Method(allowed) => format!("this path answers {allowed} only"),
+            Self::Imsi => "the path does not hold an IMSI of 6 to 15 digits".to_string(),
+            Self::Body(why) => format!("the body cannot be used: {why}"),
+            Self::TooLarge(limit) => format!("the body has more than {limit} octets"),
+            Self::Import(errors) => format!("{} rows cannot be imported", errors.len()),
+            Self::WrongState { state, verb } => format!("a SIM that is {state} takes no {verb}"),
+            Self::StampTaken => "the stamp has been reported already".to_string(),
+            Self::NotServing => "the HSS has not read its store yet".to_string(),
+            Self::OutOfOrders => "this start has used up its order numbers".to_string(),
+            Self::DiskFailed => "the disk has failed: nothing more becomes durable".to_string(),
+            Self::NotDurable => {
+                "the disk failed before the order was durable: a cut is in force until the process \
+                 ends, a resume did not happen"
+                    .to_string()
+            }
+        }
+    }
+
+    fn what_to_do(&self) -> String {
+        match self {
+            Self::Unauthorized => {
+                "send `Authorization: Bearer TOKEN` with the token of the HSS's token file"
+            }
+            Self::Forbidden => "use the administrator's token",
+            Self::NoRoute => {
+                "use /v1/subscribers, /v1/subscribers/IMSI, /v1/subscribers/IMSI/VERB, /v1/cuts or \
+                 /v1/cuts/ID"
+            }
+            Self::NoSubscriber => "list /v1/subscribers, or import the subscriber first",
+            Self::NoCut => "list /v1/cuts",
+            Self::Method(_) => "change the method of the call",
+            Self::Imsi => "give the IMSI as decimal digits, such as 001010000000001",
+            Self::Body(_) => "send JSON as the documentation of the path shows it",
+            Self::TooLarge(_) => "split the call",
+            Self::Import(_) => "correct these rows; none of the call has been imported",
+            Self::WrongState { state, .. } => match state {
+                State::Terminated => "nothing: a terminated SIM never gets service again",
+                _ => "resume the SIM first",
+            },
+            Self::StampTaken => "nothing: the first report counts",
+            Self::NotServing => "try again in a moment; see the log if it lasts",
+            Self::OutOfOrders => "restart the HSS",
+            Self::DiskFailed | Self::NotDurable => {
+                "repair the disk of the store, restart the HSS, and give the order again; until \
+                 then use the emergency cut of the gateways"
+            }
+        }
+        .to_string()
+    }
+
+    pub(crate) const fn status(&self) -> u16 {
+        self.status_and_code().0
+    }
+
+    /// The answer, with a certificate beside it if there is one.
+    pub(crate) fn response<C: Serialize>(&self, certificate: Option<&C>) -> HttpResponse {
+        let (status, code) = self.status_and_code();
+        let rows = match self {
+            Self::Import(errors) => errors
+                .iter()
+                .map(|e| Row {
+                    number: e.index + 1,
+                    imsi: e.imsi,
+                    message: e.what.to_string(),
+                })
+                .collect(),
+            _ => Vec::new(),
+        };
+        let body = Body {
+            error: Error {
+                code,
+                message: self.message(),
+                what_to_do: self.what_to_do(),
+                rows,
+            },
+            certificate,
+        };
+        HttpResponse {
+            status,
+            body: serde_json::to_vec(&body).unwrap_or_default(),
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! What the administrative interface shows. Nothing here holds a secret.
+
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use heiiki_types::{Ambr, HttpResponse, Imsi, Msisdn, PlmnId};
+use serde::Serialize;
+
+use super::ok;
+use crate::cut::{Cut, CutId, Verdict};
+use crate::subscriber::{Location, State, SubscribedApn, Subscriber, Subscribers, Verb};
+
+#[derive(Serialize)]
+struct Summary<'a> {
+    imsi: Imsi,
+    msisdn: Option<Msisdn>,
+    tenant: &'a str,
+    state: State,
+    mme: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct SubscriberList<'a> {
+    subscribers: Vec<Summary<'a>>,
+    total: usize,
+    /// What to give as `after` for the next page.
+    next: Option<Imsi>,
+}
+
+#[derive(Serialize)]
+struct LocationView<'a> {
+    host: &'a str,
+    realm: &'a str,
+    via: &'a str,
+    plmn: PlmnId,
+    since: String,
+    purged: bool,
+}
+
+#[derive(Serialize)]
+struct Detail<'a> {
+    #[serde(flatten)]
+    summary: Summary<'a>,
+    version: u64,
+    actor: &'a str,
+    reason: &'a str,
+    since: Option<String>,
+    cut: Option<CutId>,
+    seq: u64,
+    apns: &'a [SubscribedApn],
+    ue_ambr: Ambr,
+    location: Option<LocationView<'a>>,
+}
+
+#[derive(Serialize)]
+struct CutSummary<'a> {
+    cut: CutId,
+    imsi: Imsi,
+    verb: Verb,
+    who: &'a str,
+    why: &'a str,
+    at: String,
+    verdict: Verdict,
+}
+
+#[derive(Serialize)]
+struct CutList<'a> {
+    cuts: Vec<CutSummary<'a>>,
+    /// What to give as `before` for the next page.
+    next: Option<CutId>,
+}
+
+fn json<T: Serialize>(value: &T) -> HttpResponse {
+    ok(serde_json::to_vec(value).unwrap_or_default())
+}
+
+fn summary<'a>(store: &'a Subscribers, subscriber: &'a Subscriber) -> Summary<'a> {
+    Summary {
+        imsi: subscriber.imsi,
+        msisdn: subscriber.msisdn,
+        tenant: store.tenant_name(subscriber.tenant),
+        state: subscriber.state,
+        mme: subscriber
+            .location
+            .as_ref()
+            .filter(|l| !l.purged)
+            .map(|l| l.node.host.as_str()),
+    }
+}
+
+fn location(location: &Location) -> LocationView<'_> {
+    LocationView {
+        host: &location.node.host,
+        realm: &location.node.realm,
+        via: &location.node.via,
+        plmn: location.plmn,
+        since: location.since.to_string(),
+        purged: location.purged,
+    }
+}
+
+/// A page of subscribers.
+pub(super) fn subscribers(store: &Subscribers, after: Option<Imsi>, limit: usize) -> HttpResponse {
+    let mut rows = store.after(after);
+    let page: Vec<_> = rows.by_ref().take(limit).collect();
+    let more = rows.next().is_some();
+    json(&SubscriberList {
+        next: page.last().filter(|_| more).map(|s| s.imsi),
+        subscribers: page.into_iter().map(|s| summary(store, s)).collect(),
+        total: store.len(),
+    })
+}
+
+/// One subscriber.
+pub(super) fn subscriber(
+    store: &Subscribers,
+    subscriber: &Subscriber,
+    cut: Option<CutId>,
+) -> HttpResponse {
+    let standing = &subscriber.standing;
+    json(&Detail {
+        summary: summary(store, subscriber),
+        version: standing.version,
+        actor: &standing.actor,
+        reason: &standing.reason,
+        since: (standing.version != 0).then(|| standing.at.to_string()),
+        cut,
+        seq: subscriber.counter.seq(),
+        apns: &subscriber.apns,
+        ue_ambr: subscriber.ue_ambr,
+        location: subscriber.location.as_ref().map(location),
+    })
+}
+
+/// Orders, the newest first.
+pub(super) fn cuts<'a>(cuts: impl Iterator<Item = &'a Cut>) -> HttpResponse {
+    let cuts: Vec<_> = cuts
+        .map(|cut| CutSummary {
+            cut: cut.id(),
+            imsi: cut.imsi,
+            verb: cut.verb,
+            who: &cut.actor,
+            why: &cut.reason,
+            at: cut.wall.to_string(),
+            verdict: cut.verdict(),
+        })
+        .collect();
+    json(&CutList {
+        next: cuts.last().map(|c| c.cut),
+        cuts,
+    })
+}

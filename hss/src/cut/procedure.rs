@@ -1,0 +1,497 @@
+//! Orders as they are carried out: the call, the gateways, the commit, the certificate.
+
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use heiiki_diameter::s6a::CancellationType;
+use heiiki_types::{CallId, HttpResponse, Imsi, Instant, Now};
+
+use super::book::{Due, LegId, short};
+use super::{Certificate, Cut, CutId, GatewayLeg, NodeLeg, ORDERS_OF_AN_EPOCH, Stamp, gateway};
+use crate::admin::Refusal;
+use crate::event::Event;
+use crate::node::{Deferred, Hss, Output};
+use crate::subscriber::row::{self, StateRow, Table};
+use crate::subscriber::{ServingNode, Standing, State, StateEvent, Verb};
+
+/// What an operator's call says besides the verb.
+#[derive(Clone, Debug)]
+pub(crate) struct Order {
+    pub(crate) imsi: Imsi,
+    pub(crate) verb: Verb,
+    pub(crate) actor: String,
+    pub(crate) reason: String,
+}
+
+impl Hss {
+    /// Carries out an operator's call. The reply follows when the commit is decided and every
+    /// gateway has been told once.
+    pub(crate) fn order(&mut self, now: Now, call: CallId, order: Order) -> Result<(), Refusal> {
+        let id = self.next_order()?;
+        let subscriber = self
+            .subscribers
+            .by_imsi_mut(order.imsi)
+            .ok_or(Refusal::NoSubscriber)?;
+        let from = subscriber.state;
+        let to = from
+            .next(StateEvent::Verb(order.verb))
+            .map_err(|_| Refusal::WrongState {
+                state: from,
+                verb: order.verb,
+            })?;
+        if self.journal.has_failed() && !order.verb.is_cut() {
+            return Err(Refusal::DiskFailed);
+        }
+        let mut cut = self.new_cut(now, (id, from, to), order);
+        cut.reply = Some(call);
+        self.tell(Event::CutStamp {
+            cut: id,
+            imsi: cut.imsi,
+            stamp: Stamp::T0,
+            at: now.at.as_micros(),
+            node: None,
+        });
+        if cut.verb.is_cut() {
+            self.cut(now, cut);
+        } else {
+            self.resume(now, cut);
+        }
+        Ok(())
+    }
+
+    fn next_order(&mut self) -> Result<CutId, Refusal> {
+        self.orders += 1;
+        if self.orders >= ORDERS_OF_AN_EPOCH {
+            return Err(Refusal::OutOfOrders);
+        }
+        let first = self.epoch.0.saturating_mul(ORDERS_OF_AN_EPOCH);
+        Ok(CutId(first.saturating_add(self.orders)))
+    }
+
+    fn new_cut(&self, now: Now, (id, from, to): (CutId, State, State), order: Order) -> Cut {
+        let apns: Vec<_> = self
+            .subscribers
+            .by_imsi(order.imsi)
+            .map(|s| s.apns.iter().map(|a| a.apn.clone()).collect())
+            .unwrap_or_default();
+        let (serving, unlisted) = gateway::of_apns(&self.config.gateways, apns.iter());
+        let leg = |g: &crate::config::Gateway| GatewayLeg {
+            name: g.name.clone(),
+            observable: g.token.is_some(),
+            attempts: 0,
+            answer: None,
+            error: None,
+        };
+        Cut {
+            id: id.version(),
+            imsi: order.imsi,
+            verb: order.verb,
+            actor: order.actor,
+            reason: order.reason,
+            from,
+            to,
+            wall: now.wall,
+            boot: self.config.boot.clone(),
+            t0: now.at,
+            t1: None,
+            t6: None,
+            t7: None,
+            t8: None,
+            nodes: Vec::new(),
+            gateways: serving.into_iter().map(leg).collect(),
+            unlisted,
+            superseded: false,
+            committed: false,
+            disk_failed: false,
+            told: None,
+            reply: None,
+        }
+    }
+
+    /// Takes service away: everybody is told at once, and the commit comes after.
+    fn cut(&mut self, now: Now, mut cut: Cut) {
+        let (id, imsi) = (cut.id(), cut.imsi);
+        let standing = self.change_state(now, &cut);
+        // A location update that waits for the disk is answered first, so that the cancellation
+        // comes after the answer on the same connection.
+        let mut nodes = self.take_over_cancellations(imsi);
+        nodes.extend(self.refuse_waiting_updates(now, imsi));
+        let location = self
+            .subscribers
+            .by_imsi(imsi)
+            .and_then(|s| s.location.clone());
+        nodes.extend(location.filter(|l| !l.purged).map(|l| l.node));
+        let nodes = distinct(nodes);
+        cut.nodes = nodes.iter().map(|n| new_node_leg(&n.host)).collect();
+        let legs = cut.gateways.len();
+        self.cuts.enter(cut);
+        self.make_latest(now, id);
+        for gateway in 0..legs {
+            self.tell_gateway(now, LegId { cut: id, gateway });
+        }
+        for node in nodes {
+            let kind = CancellationType::SUBSCRIPTION_WITHDRAWAL;
+            self.cancel_location(now, imsi, node, kind, Some(id));
+        }
+        self.commit(now, id, standing);
+    }
+
+    /// Gives service back: nobody is told before the commit, and an older cut goes on until then.
+    fn resume(&mut self, now: Now, cut: Cut) {
+        let id = cut.id();
+        let standing = standing_of(&cut);
+        self.cuts.enter(cut);
+        self.commit(now, id, standing);
+    }
+
+    /// The state in memory, and what goes beside it to the disk.
+    fn change_state(&mut self, now: Now, cut: &Cut) -> Standing {
+        let standing = Standing {
+            at: now.wall,
+            ..standing_of(cut)
+        };
+        if let Some(subscriber) = self.subscribers.by_imsi_mut(cut.imsi) {
+            subscriber.state = cut.to;
+            subscriber.standing = standing.clone();
+        }
+        if cut.from != cut.to {
+            self.tell(Event::StateChanged {
+                imsi: cut.imsi,
+                from: cut.from,
+                to: cut.to,
+                verb: Some(cut.verb),
+                actor: cut.actor.clone(),
+                reason: cut.reason.clone(),
+                version: cut.id,
+            });
+        }
+        standing
+    }
+
+    /// The order is the one that counts for its SIM; an older one is over.
+    fn make_latest(&mut self, now: Now, id: CutId) {
+        if let Some(older) = self.cuts.make_latest(id) {
+            self.supersede(now, older);
+        }
+    }
+
+    fn supersede(&mut self, now: Now, id: CutId) {
+        self.cuts.stop(id);
+        if let Some(cut) = self.cuts.get_mut(id) {
+            cut.superseded = !cut.is_closed();
+        }
+        self.cut_progress(now, id);
+    }
+
+    /// Sends the order and the state to the disk, as one batch.
+    fn commit(&mut self, now: Now, id: CutId, standing: Standing) {
+        let Some(cut) = self.cuts.get(id) else {
+            return;
+        };
+        let state = StateRow {
+            state: cut.to,
+            standing,
+        };
+        self.journal
+            .put(Table::State, row::imsi_key(cut.imsi), &state);
+        let seq = self.journal.put(Table::Cut, cut_key(id), cut);
+        self.wait_for(now, seq, Deferred::Order(id));
+    }
+
+    /// The order is durable: t1.
+    pub(crate) fn order_is_durable(&mut self, now: Now, id: CutId) {
+        let Some(cut) = self.cuts.get_mut(id) else {
+            return;
+        };
+        cut.committed = true;
+        cut.t1 = Some(now.at);
+        let (imsi, verb) = (cut.imsi, cut.verb);
+        self.tell(Event::CutStamp {
+            cut: id,
+            imsi,
+            stamp: Stamp::T1,
+            at: now.at.as_micros(),
+            node: None,
+        });
+        if !verb.is_cut() {
+            self.make_latest(now, id);
+            self.lift(now, id);
+        }
+        self.cut_progress(now, id);
+    }
+
+    /// A resume is durable: the SIM is served again, unless a later cut has come.
+    fn lift(&mut self, now: Now, id: CutId) {
+        let Some(cut) = self.cuts.get(id).filter(|c| !c.superseded).cloned() else {
+            return;
+        };
+        self.change_state(now, &cut);
+        self.forget_cancellations_of_cuts(cut.imsi);
+        for gateway in 0..cut.gateways.len() {
+            self.tell_gateway(now, LegId { cut: id, gateway });
+        }
+    }
+
+    /// The disk failed under the order. A cut stays in force, in memory and at the gateways; a
+    /// resume did not happen.
+    pub(crate) fn order_is_lost(&mut self, now: Now, id: CutId) {
+        if let Some(cut) = self.cuts.get_mut(id) {
+            cut.disk_failed = true;
+            if !cut.verb.is_cut() {
+                cut.superseded = true;
+            }
+        }
+        self.cut_progress(now, id);
+    }
+
+    /// Tells one gateway its part of an order.
+    pub(crate) fn tell_gateway(&mut self, now: Now, leg_id: LegId) {
+        let Some(cut) = self.cuts.get_mut(leg_id.cut) else {
+            return;
+        };
+        if cut.superseded {
+            return;
+        }
+        let Some(leg) = cut.gateways.get_mut(leg_id.gateway) else {
+            return;
+        };
+        if leg.answer.is_some() {
+            return;
+        }
+        let listed = self.config.gateways.iter().find(|g| g.name == leg.name);
+        let Some(token) = listed.and_then(|g| g.token.as_ref()) else {
+            // The configuration changed since: the certificate says that nobody can look.
+            leg.observable = false;
+            return;
+        };
+        leg.attempts = leg.attempts.saturating_add(1);
+        let gateway = leg.name.clone();
+        let request = gateway::request(cut, token);
+        let call = self.cuts.call(leg_id, now.at + self.config.timers.gateway);
+        self.outputs.push_back(Output::GatewayCall {
+            call,
+            gateway,
+            request,
+        });
+    }
+
+    /// A gateway answered, or could not be reached.
+    pub(crate) fn gateway_replied(
+        &mut self,
+        now: Now,
+        call: CallId,
+        result: Result<HttpResponse, ()>,
+    ) {
+        let Some(leg_id) = self.cuts.end_call(call) else {
+            return;
+        };
+        let Some(cut) = self.cuts.get(leg_id.cut) else {
+            return;
+        };
+        let answer = match result {
+            Err(()) => Err(String::from("the gateway cannot be reached")),
+            Ok(response) => gateway::read(cut, &self.config.boot, now.at, &response),
+        };
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(why) => return self.gateway_failed(now, leg_id, &why),
+        };
+        let imsi = cut.imsi;
+        let stamps = [
+            (Stamp::T4, answer.t4),
+            (Stamp::T5Uplink, answer.t5_uplink),
+            (Stamp::T5Downlink, answer.t5_downlink),
+            (Stamp::T7, answer.t7),
+        ];
+        let Some(leg) = self
+            .cuts
+            .get_mut(leg_id.cut)
+            .and_then(|c| c.gateways.get_mut(leg_id.gateway))
+        else {
+            return;
+        };
+        leg.answer = Some(answer);
+        leg.error = None;
+        let name = leg.name.clone();
+        for (stamp, at) in stamps {
+            let Some(at) = at else { continue };
+            self.tell(Event::CutStamp {
+                cut: leg_id.cut,
+                imsi,
+                stamp,
+                at: at.as_micros(),
+                node: Some(name.clone()),
+            });
+        }
+        self.cut_progress(now, leg_id.cut);
+    }
+
+    fn gateway_failed(&mut self, now: Now, leg_id: LegId, why: &str) {
+        let Some(leg) = self
+            .cuts
+            .get_mut(leg_id.cut)
+            .and_then(|c| c.gateways.get_mut(leg_id.gateway))
+        else {
+            return;
+        };
+        leg.error = Some(short(why));
+        let (gateway, attempt) = (leg.name.clone(), leg.attempts);
+        self.tell(Event::GatewayFailed {
+            cut: leg_id.cut,
+            gateway,
+            why: short(why),
+            attempt,
+        });
+        let at = now.at + self.backoff(attempt);
+        self.cuts.again(leg_id, at);
+        self.cut_progress(now, leg_id.cut);
+    }
+
+    /// Runs what is due at gateways.
+    pub(crate) fn run_due_calls(&mut self, now: Now) {
+        while let Some(due) = self.cuts.due(now.at) {
+            match due {
+                Due::Late(_, leg) => self.gateway_failed(now, leg, "no answer in time"),
+                Due::Again(leg) => self.tell_gateway(now, leg),
+            }
+        }
+    }
+
+    /// Looks at an order after something happened to it: verdict, reply, row.
+    pub(crate) fn cut_progress(&mut self, now: Now, id: CutId) {
+        let Some(cut) = self.cuts.get_mut(id) else {
+            return;
+        };
+        let (imsi, verdict) = (cut.imsi, cut.verdict());
+        let changed = cut.told.replace(verdict) != Some(verdict);
+        let reply = if cut.is_reportable() || cut.superseded {
+            cut.reply.take()
+        } else {
+            None
+        };
+        if cut.is_closed() && cut.committed {
+            self.journal.put(Table::Cut, cut_key(id), cut);
+        }
+        if changed {
+            self.tell(Event::CutVerdict {
+                cut: id,
+                imsi,
+                verdict,
+            });
+        }
+        if let Some(call) = reply {
+            self.reply_with_certificate(call, id);
+        }
+        while let Some(old) = self.cuts.forget_one(self.config.limits.cuts) {
+            self.journal.delete(Table::Cut, cut_key(old));
+        }
+        let _ = now;
+    }
+
+    fn reply_with_certificate(&mut self, call: CallId, id: CutId) {
+        let Some(cut) = self.cuts.get(id) else {
+            return;
+        };
+        let response = if cut.disk_failed {
+            Refusal::NotDurable.response(Some(&Certificate::new(cut)))
+        } else {
+            HttpResponse {
+                status: 200,
+                body: Certificate::new(cut).json(),
+            }
+        };
+        self.outputs
+            .push_back(Output::AdminReply { call, response });
+    }
+
+    /// A SIM was refused: the first time after its latest cut is t8.
+    pub(crate) fn stamp_refusal(&mut self, now: Now, imsi: Imsi) {
+        let Some(id) = self.cuts.latest_of(imsi) else {
+            return;
+        };
+        self.report_stamp(now, id, Stamp::T8, now.at);
+    }
+
+    /// Enters a stamp that others see: t6, t7 or t8. The first report counts.
+    pub(crate) fn report_stamp(&mut self, now: Now, id: CutId, stamp: Stamp, at: Instant) -> bool {
+        let Some(cut) = self.cuts.get_mut(id).filter(|c| c.verb.is_cut()) else {
+            return false;
+        };
+        let slot = match stamp {
+            Stamp::T6 => &mut cut.t6,
+            Stamp::T7 => &mut cut.t7,
+            Stamp::T8 => &mut cut.t8,
+            _ => return false,
+        };
+        if slot.is_some() {
+            return false;
+        }
+        *slot = Some(at);
+        let imsi = cut.imsi;
+        self.tell(Event::CutStamp {
+            cut: id,
+            imsi,
+            stamp,
+            at: at.as_micros(),
+            node: None,
+        });
+        self.cut_progress(now, id);
+        true
+    }
+
+    /// After a start: what was not done when the last process ended is done now.
+    pub(crate) fn take_up_orders(&mut self, now: Now) {
+        let ids: Vec<CutId> = self.cuts.ids().collect();
+        for id in ids {
+            let Some(cut) = self.cuts.get(id) else {
+                continue;
+            };
+            let (latest, legs) = (self.cuts.latest_of(cut.imsi), cut.gateways.len());
+            if latest != Some(id) {
+                self.supersede(now, id);
+                continue;
+            }
+            for gateway in 0..legs {
+                self.tell_gateway(now, LegId { cut: id, gateway });
+            }
+            if let Some(cut) = self.cuts.get_mut(id) {
+                cut.told = Some(cut.verdict());
+            }
+        }
+    }
+}
+
+fn new_node_leg(host: &str) -> NodeLeg {
+    NodeLeg {
+        host: host.to_string(),
+        attempts: 0,
+        t2: None,
+        t3: None,
+        result: None,
+    }
+}
+
+/// Each MME once.
+fn distinct(nodes: Vec<ServingNode>) -> Vec<ServingNode> {
+    let mut out: Vec<ServingNode> = Vec::new();
+    for node in nodes {
+        if !out.iter().any(|n| n.host.eq_ignore_ascii_case(&node.host)) {
+            out.push(node);
+        }
+    }
+    out
+}
+
+fn standing_of(cut: &Cut) -> Standing {
+    Standing {
+        version: cut.id,
+        actor: cut.actor.clone(),
+        reason: cut.reason.clone(),
+        at: cut.wall,
+    }
+}
+
+/// The key of an order's row: in the order of the orders.
+pub(crate) fn cut_key(id: CutId) -> Vec<u8> {
+    id.version().to_be_bytes().to_vec()
+}

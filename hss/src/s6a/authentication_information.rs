@@ -1,0 +1,240 @@
+//! Authentication information, TS 29.272 §5.2.3.1: vectors for an MME.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use heiiki_diameter::s6a::{
+    AuthenticationInformationAnswer, AuthenticationInformationRequest, EutranVector,
+    UNKNOWN_EPS_SUBSCRIPTION, USER_UNKNOWN, Xres,
+};
+use heiiki_diameter::{AnswerResult, ResultCode, s6a};
+use heiiki_types::{Now, PlmnId};
+
+use super::{Ask, Waiting};
+use crate::auc::auts;
+use crate::auc::sqn::{NoSqn, Resync};
+use crate::auc::vector::EpsVector;
+use crate::event::{Answered, Event, Resynchronisation};
+use crate::node::{Deferred, Hss};
+use crate::subscriber::{RowIx, Subscriber};
+
+/// Why there are no vectors.
+enum NoVectors {
+    /// The answer says so.
+    Refused(AnswerResult),
+    /// A mark has to become durable first.
+    MarkBehind,
+}
+
+impl From<AnswerResult> for NoVectors {
+    fn from(result: AnswerResult) -> Self {
+        Self::Refused(result)
+    }
+}
+
+impl Hss {
+    /// Answers a request, or lets it wait for the disk. `done` is what the request's AUTS did
+    /// before it had to wait.
+    pub(super) fn authentication_information(
+        &mut self,
+        now: Now,
+        ask: Ask,
+        request: Box<AuthenticationInformationRequest>,
+        done: Option<Resynchronisation>,
+    ) {
+        let mut resynchronisation = done;
+        match self.vectors(&ask, &request, &mut resynchronisation) {
+            Ok(vectors) => {
+                self.tell_answer(&request, AnswerResult::SUCCESS, &vectors, resynchronisation);
+                let answer = self.answer_to(&request, AnswerResult::SUCCESS, vectors);
+                self.answer(now, ask, answer.to_message());
+            }
+            Err(NoVectors::Refused(result)) => {
+                self.answer_without_vectors(now, ask, &request, result, resynchronisation);
+            }
+            Err(NoVectors::MarkBehind) => {
+                let Some(ix) = self.subscribers.find(request.imsi) else {
+                    return;
+                };
+                if self.is_full() {
+                    let busy = ResultCode::TOO_BUSY.into();
+                    self.answer_without_vectors(now, ask, &request, busy, resynchronisation);
+                    return;
+                }
+                let seq = self.write_mark(now, ix);
+                let waiting = Waiting::AuthenticationInformation {
+                    ask,
+                    request,
+                    resynchronisation,
+                };
+                self.wait_for(now, seq, Deferred::Answer(waiting));
+            }
+        }
+    }
+
+    /// Answers with a result and nothing else.
+    pub(super) fn answer_without_vectors(
+        &mut self,
+        now: Now,
+        ask: Ask,
+        request: &AuthenticationInformationRequest,
+        result: AnswerResult,
+        resynchronisation: Option<Resynchronisation>,
+    ) {
+        self.tell_answer(request, result, &[], resynchronisation);
+        let answer = self.answer_to(request, result, Vec::new());
+        self.answer(now, ask, answer.to_message());
+    }
+
+    fn vectors(
+        &mut self,
+        ask: &Ask,
+        request: &AuthenticationInformationRequest,
+        resynchronisation: &mut Option<Resynchronisation>,
+    ) -> Result<Vec<EutranVector>, NoVectors> {
+        let ix = self.subscribers.find(request.imsi).ok_or(USER_UNKNOWN)?;
+        let subscriber = self.subscribers.get(ix).ok_or(USER_UNKNOWN)?;
+        if let Some(result) = self.refusal_at_air(subscriber) {
+            self.saw_refusal(request.imsi);
+            return Err(result.into());
+        }
+        if subscriber.apns.is_empty() {
+            return Err(UNKNOWN_EPS_SUBSCRIPTION.into());
+        }
+        if !ask.visited_allowed {
+            return Err(AnswerResult::from(ResultCode::AUTHORIZATION_REJECTED).into());
+        }
+        let utran_auts = request.requested_utran.as_ref().and_then(|r| r.resync);
+        let Some(eutran) = &request.requested_eutran else {
+            // This AuC makes vectors for E-UTRAN only.
+            let result = match &request.requested_utran {
+                Some(_) => s6a::AUTHENTICATION_DATA_UNAVAILABLE,
+                None => ResultCode::UNABLE_TO_COMPLY.into(),
+            };
+            return Err(result.into());
+        };
+        if eutran.resync.is_some() && utran_auts.is_some() {
+            // Two resynchronisations contradict each other (TS 29.272 §7.2.5).
+            return Err(AnswerResult::from(ResultCode::UNABLE_TO_COMPLY).into());
+        }
+        if let (Some(info), None) = (&eutran.resync, &resynchronisation) {
+            let done = self.resynchronise(ix, info);
+            *resynchronisation = Some(done);
+            if matches!(
+                done,
+                Resynchronisation::Forged | Resynchronisation::BeyondDelta { .. }
+            ) {
+                return Err(s6a::AUTHENTICATION_DATA_UNAVAILABLE.into());
+            }
+        }
+        let count = eutran.vectors.clamp(1, self.config.vectors.max(1));
+        self.make_vectors(ix, count, request.visited_plmn)
+    }
+
+    /// Opens Re-Synchronization-Info, RAND || AUTS (TS 29.272 §7.3.15).
+    fn resynchronise(&mut self, ix: RowIx, info: &[u8; 30]) -> Resynchronisation {
+        let check = self.config.protections.auts_check;
+        let (Some((rand, rest)), Some(subscriber)) =
+            (info.split_first_chunk::<16>(), self.subscribers.get_mut(ix))
+        else {
+            return Resynchronisation::Forged;
+        };
+        let Some(token) = rest.first_chunk::<14>() else {
+            return Resynchronisation::Forged;
+        };
+        let sim = subscriber.milenage();
+        let usim = match auts::open(&sim, rand, token) {
+            Ok(sqn) => sqn,
+            Err(auts::Forged) if check => return Resynchronisation::Forged,
+            Err(auts::Forged) => auts::open_unchecked(&sim, rand, token),
+        };
+        match subscriber.counter.resynchronise(usim) {
+            Resync::Raised { from, to } => Resynchronisation::Raised { from, to },
+            Resync::Unchanged => Resynchronisation::Unchanged,
+            Resync::BeyondDelta { home, usim } => Resynchronisation::BeyondDelta { home, usim },
+        }
+    }
+
+    fn make_vectors(
+        &mut self,
+        ix: RowIx,
+        count: u32,
+        visited: PlmnId,
+    ) -> Result<Vec<EutranVector>, NoVectors> {
+        let (epoch, inds) = (self.epoch, self.config.inds);
+        let subscriber = self.subscribers.get_mut(ix).ok_or(USER_UNKNOWN)?;
+        let no_vectors = |why| match why {
+            NoSqn::MarkBehind => NoVectors::MarkBehind,
+            NoSqn::Exhausted => NoVectors::Refused(s6a::AUTHENTICATION_DATA_UNAVAILABLE),
+        };
+        // All or none: a request that has to wait takes no number.
+        subscriber
+            .counter
+            .check(epoch, u64::from(count))
+            .map_err(no_vectors)?;
+        let sim = subscriber.milenage();
+        let mut vectors = Vec::new();
+        for item in 1..=count {
+            let sqn = subscriber.counter.issue(epoch, inds).map_err(no_vectors)?;
+            let rand = self.rng.octets();
+            let vector = EpsVector::new(&sim, rand, sqn, subscriber.amf, visited);
+            let item = (count > 1).then_some(item);
+            vectors.push(eutran_vector(item, vector).ok_or(s6a::AUTHENTICATION_DATA_UNAVAILABLE)?);
+        }
+        if subscriber.counter.wants_mark(epoch) {
+            self.mark_is_due(ix);
+        }
+        Ok(vectors)
+    }
+
+    fn answer_to(
+        &self,
+        request: &AuthenticationInformationRequest,
+        result: AnswerResult,
+        vectors: Vec<EutranVector>,
+    ) -> AuthenticationInformationAnswer {
+        AuthenticationInformationAnswer {
+            session_id: request.session_id.clone(),
+            result,
+            origin_host: self.config.origin_host.clone(),
+            origin_realm: self.config.origin_realm.clone(),
+            error_diagnostic: None,
+            vectors,
+            supported_features: Vec::new(),
+            failed_avp: Vec::new(),
+        }
+    }
+
+    fn tell_answer(
+        &mut self,
+        request: &AuthenticationInformationRequest,
+        result: AnswerResult,
+        vectors: &[EutranVector],
+        resynchronisation: Option<Resynchronisation>,
+    ) {
+        let state = self.subscribers.by_imsi(request.imsi).map(state);
+        self.tell(Event::AuthenticationInformation {
+            imsi: request.imsi,
+            host: request.origin_host.clone(),
+            visited: request.visited_plmn,
+            state,
+            result: Answered(result),
+            vectors: u32::try_from(vectors.len()).unwrap_or(u32::MAX),
+            resynchronisation,
+        });
+    }
+}
+
+fn state(subscriber: &Subscriber) -> crate::subscriber::State {
+    subscriber.state
+}
+
+fn eutran_vector(item: Option<u32>, vector: EpsVector) -> Option<EutranVector> {
+    Some(EutranVector {
+        item,
+        rand: vector.rand,
+        xres: Xres::new(vector.xres.expose()).ok()?,
+        autn: vector.autn,
+        kasme: vector.kasme,
+    })
+}

@@ -1,0 +1,253 @@
+//! Cancel location, TS 29.272 §5.2.1.2: the HSS tells an MME to let go of a SIM.
+//!
+//! A cancellation is durable until it is answered, and is sent again until then: after a while, and
+//! whenever the peer that the MME was learned from connects again. One that only tidies up after a
+//! move is given up in the end; one that a cut asks for never is.
+
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use heiiki_diameter::s6a::{
+    CancelLocationAnswer, CancelLocationRequest, CancellationType, USER_UNKNOWN, clr_flags,
+};
+use heiiki_diameter::{AnswerResult, Message};
+use heiiki_types::{Imsi, Instant, Now};
+
+use super::cancellations::Cancellation;
+use crate::cut::{CutId, Stamp};
+use crate::event::{Answered, Event};
+use crate::node::Hss;
+use crate::subscriber::ServingNode;
+use crate::subscriber::row::{self, Table};
+
+/// How often a cancellation after a move is sent before it is given up.
+const ATTEMPTS_AFTER_MOVE: u32 = 8;
+
+impl Hss {
+    /// Starts a cancellation at `node`. The MME is told at once if its connection is
+    /// open.
+    pub(crate) fn cancel_location(
+        &mut self,
+        now: Now,
+        imsi: Imsi,
+        node: ServingNode,
+        kind: CancellationType,
+        cut: Option<CutId>,
+    ) {
+        if cut.is_none() && self.cancellations.len() >= self.config.limits.waiting {
+            self.tell(Event::CancelUnanswered {
+                imsi,
+                host: node.host,
+                cut,
+                why: "too many cancellations wait",
+                again: false,
+            });
+            return;
+        }
+        let cancellation = Cancellation::new(imsi, kind.0, node, cut.map(CutId::version));
+        self.journal
+            .put(Table::Cancellation, cancellation.key(), &cancellation);
+        let tag = self.cancellations.add(cancellation);
+        self.send_cancellation(now, tag);
+    }
+
+    /// Sends a cancellation, or parks it until its peer is connected.
+    pub(crate) fn send_cancellation(&mut self, now: Now, tag: u64) {
+        let Some(cancellation) = self.cancellations.get(tag).cloned() else {
+            return;
+        };
+        let Some(conn) = self.endpoint.connection_of(&cancellation.node.via) else {
+            self.cancellations.park(tag);
+            return;
+        };
+        let request = CancelLocationRequest {
+            session_id: self.session_id(),
+            origin_host: self.config.origin_host.clone(),
+            origin_realm: self.config.origin_realm.clone(),
+            destination_host: cancellation.node.host.clone(),
+            destination_realm: cancellation.node.realm.clone(),
+            imsi: cancellation.imsi,
+            cancellation_type: CancellationType(cancellation.kind),
+            // Reattach-Required stays clear: a cut SIM shall not come back at once.
+            clr_flags: Some(clr_flags::S6A),
+            supported_features: Vec::new(),
+            route_record: Vec::new(),
+        };
+        let sent = self
+            .endpoint
+            .send_request(now.at, conn, request.to_message(), tag);
+        if sent.is_err() {
+            let at = now.at + self.config.timers.retry_first;
+            self.cancellations.again(tag, at);
+            return;
+        }
+        let attempt = self.cancellations.sent(tag);
+        let cut = cancellation.cut.map(CutId);
+        self.tell(Event::CancelSent {
+            imsi: cancellation.imsi,
+            host: cancellation.node.host.clone(),
+            cancellation_type: cancellation.kind,
+            cut,
+            attempt,
+        });
+        if let Some(id) = cut {
+            self.stamp_node(id, &cancellation.node.host, attempt, |leg| {
+                let first = leg.t2.is_none();
+                leg.t2 = leg.t2.or(Some(now.at));
+                first.then_some((Stamp::T2, now.at))
+            });
+        }
+    }
+
+    /// An MME answered.
+    pub(crate) fn cancellation_answered(&mut self, now: Now, tag: u64, message: &Message) {
+        let Some(cancellation) = self.cancellations.get(tag).cloned() else {
+            return;
+        };
+        let result = CancelLocationAnswer::from_message(message)
+            .ok()
+            .map(|answer| answer.result)
+            .or_else(|| message.result());
+        let Some(result) = result else {
+            self.cancellation_unanswered(now, tag, "the answer has no result");
+            return;
+        };
+        let cut = cancellation.cut.map(CutId);
+        self.tell(Event::CancelAnswered {
+            imsi: cancellation.imsi,
+            host: cancellation.node.host.clone(),
+            result: Answered(result),
+            cut,
+        });
+        // An MME that does not know the SIM has nothing to let go of.
+        if result != AnswerResult::SUCCESS && result != USER_UNKNOWN {
+            self.cancellation_unanswered(now, tag, "the MME did not do it");
+            return;
+        }
+        self.end_cancellation(tag);
+        let Some(id) = cut else {
+            return;
+        };
+        self.leave(cancellation.imsi, &cancellation.node.host);
+        self.stamp_node(id, &cancellation.node.host, cancellation.attempts, |leg| {
+            leg.t3 = Some(now.at);
+            leg.result = Some(Answered(result).to_string());
+            Some((Stamp::T3, now.at))
+        });
+        self.cut_progress(now, id);
+    }
+
+    /// There was no answer, or not the wanted one: once more, later.
+    pub(crate) fn cancellation_unanswered(&mut self, now: Now, tag: u64, why: &'static str) {
+        let Some(cancellation) = self.cancellations.get(tag).cloned() else {
+            return;
+        };
+        let again = cancellation.cut.is_some() || cancellation.attempts < ATTEMPTS_AFTER_MOVE;
+        self.tell(Event::CancelUnanswered {
+            imsi: cancellation.imsi,
+            host: cancellation.node.host.clone(),
+            cut: cancellation.cut.map(CutId),
+            why,
+            again,
+        });
+        if again {
+            let at = now.at + self.backoff(cancellation.attempts);
+            self.cancellations.again(tag, at);
+        } else {
+            self.end_cancellation(tag);
+        }
+    }
+
+    /// A peer is connected: what waits for it goes out.
+    pub(crate) fn send_parked(&mut self, now: Now, via: &str) {
+        for tag in self.cancellations.waiting_for(via) {
+            self.send_cancellation(now, tag);
+        }
+    }
+
+    /// Sends what is due.
+    pub(crate) fn send_due_cancellations(&mut self, now: Now) {
+        while let Some(tag) = self.cancellations.due(now.at) {
+            self.send_cancellation(now, tag);
+        }
+    }
+
+    /// The MME has registered the SIM anew: older cancellations there mean nothing any more.
+    pub(crate) fn forget_cancellation(&mut self, imsi: Imsi, host: &str) {
+        for tag in self.cancellations.of(imsi) {
+            let there = self
+                .cancellations
+                .get(tag)
+                .is_some_and(|c| c.node.host.eq_ignore_ascii_case(host));
+            if there {
+                self.end_cancellation(tag);
+            }
+        }
+    }
+
+    /// A resume: nobody is to let go of the SIM because of an older cut.
+    pub(crate) fn forget_cancellations_of_cuts(&mut self, imsi: Imsi) {
+        for tag in self.cancellations.of(imsi) {
+            if self.cancellations.get(tag).is_some_and(|c| c.cut.is_some()) {
+                self.end_cancellation(tag);
+            }
+        }
+    }
+
+    /// Takes over what older cuts still have to say to MMEs of the SIM: the places that are left.
+    pub(crate) fn take_over_cancellations(&mut self, imsi: Imsi) -> Vec<ServingNode> {
+        let mut places = Vec::new();
+        for tag in self.cancellations.of(imsi) {
+            let Some(cancellation) = self.cancellations.remove(tag) else {
+                continue;
+            };
+            self.journal.delete(Table::Cancellation, cancellation.key());
+            places.push(cancellation.node);
+        }
+        places
+    }
+
+    fn end_cancellation(&mut self, tag: u64) {
+        if let Some(cancellation) = self.cancellations.remove(tag) {
+            self.journal.delete(Table::Cancellation, cancellation.key());
+        }
+    }
+
+    /// The SIM is not registered at `host` any more.
+    fn leave(&mut self, imsi: Imsi, host: &str) {
+        let Some(subscriber) = self.subscribers.by_imsi_mut(imsi) else {
+            return;
+        };
+        if subscriber.location.as_ref().is_some_and(|l| l.is_at(host)) {
+            subscriber.location = None;
+            self.journal.delete(Table::Location, row::imsi_key(imsi));
+        }
+    }
+
+    /// Changes an MME's part of a cut, and tells of the stamp that this made.
+    fn stamp_node(
+        &mut self,
+        id: CutId,
+        host: &str,
+        attempts: u32,
+        change: impl FnOnce(&mut crate::cut::NodeLeg) -> Option<(Stamp, Instant)>,
+    ) {
+        let Some(cut) = self.cuts.get_mut(id) else {
+            return;
+        };
+        let imsi = cut.imsi;
+        let Some(leg) = cut.node_mut(host) else {
+            return;
+        };
+        leg.attempts = attempts;
+        if let Some((stamp, at)) = change(leg) {
+            self.tell(Event::CutStamp {
+                cut: id,
+                imsi,
+                stamp,
+                at: at.as_micros(),
+                node: Some(String::from(host)),
+            });
+        }
+    }
+}

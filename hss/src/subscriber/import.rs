@@ -1,0 +1,290 @@
+//! Import: subscribers from a file or a call. Rows that the store has already stay as they are.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+use core::net::Ipv4Addr;
+
+use heiiki_types::{Ambr, Apn, Imsi, Key128, Msisdn, PersistSeq};
+
+use super::{Standing, State, SubscribedApn, Subscriber, Subscribers};
+use crate::auc::sqn::{Counter, Sqn};
+
+/// The most access points that one SIM may have.
+const APNS_MAX: usize = 50;
+
+/// A subscriber as a file describes it.
+#[derive(Clone)]
+#[expect(missing_debug_implementations, reason = "keys must not print")]
+pub struct SubscriberImport {
+    /// The identity.
+    pub imsi: Imsi,
+    /// The subscriber key.
+    pub k: Key128,
+    /// OPc; from OP by [`opc`](crate::auc::milenage::opc).
+    pub opc: Key128,
+    /// Authentication management field. The separation bit is set in every vector for E-UTRAN
+    /// whatever is given here.
+    pub amf: [u8; 2],
+    /// The highest SQN in use, 48 bits; `None` for a card that was never used.
+    pub sqn: Option<u64>,
+    /// The number.
+    pub msisdn: Option<Msisdn>,
+    /// The owner.
+    pub tenant: String,
+    /// The access points, the default one first.
+    pub apns: Vec<SubscribedApn>,
+    /// The bandwidth of all non-GBR bearers of the UE.
+    pub ue_ambr: Ambr,
+    /// The state to begin with.
+    pub state: State,
+}
+
+/// Why a row cannot be imported.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ImportFault {
+    /// The same IMSI is in the import twice.
+    DuplicateImsi {
+        /// The position of the first one.
+        first: usize,
+    },
+    /// The row has no access point.
+    NoApn,
+    /// The row has more access points than a profile may hold.
+    TooManyApns,
+    /// The access point is in the row twice.
+    DuplicateApn(Apn),
+    /// The SQN has more than 48 bits.
+    SqnTooLarge,
+    /// The static address belongs to another SIM of the tenant at this access point.
+    StaticAddressTaken {
+        /// The access point.
+        apn: Apn,
+        /// The address.
+        address: Ipv4Addr,
+        /// Whose it is.
+        by: Imsi,
+    },
+    /// The store is full.
+    StoreFull,
+}
+
+impl fmt::Display for ImportFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::DuplicateImsi { first } => {
+                write!(f, "the IMSI is there already, in row {}", first + 1)
+            }
+            Self::NoApn => f.write_str("the SIM has no access point: give it at least one"),
+            Self::TooManyApns => write!(f, "the SIM has more than {APNS_MAX} access points"),
+            Self::DuplicateApn(apn) => write!(f, "the access point {apn} is there twice"),
+            Self::SqnTooLarge => f.write_str("an SQN has 48 bits: at most 281474976710655"),
+            Self::StaticAddressTaken { apn, address, by } => write!(
+                f,
+                "the static address {address} at {apn} belongs to {by}: choose another"
+            ),
+            Self::StoreFull => f.write_str("the store holds as many subscribers as it may"),
+        }
+    }
+}
+
+/// A row that cannot be imported.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImportError {
+    /// The row's position in the import, from 0.
+    pub index: usize,
+    /// Whose row it is.
+    pub imsi: Imsi,
+    /// What is wrong with it.
+    pub what: ImportFault,
+}
+
+impl fmt::Display for ImportError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.imsi, self.what)
+    }
+}
+
+impl core::error::Error for ImportError {}
+
+/// Everything that is wrong with an import by itself: all of it, not only the first.
+pub(crate) fn check(import: &[SubscriberImport], room: usize) -> Vec<ImportError> {
+    let mut errors = Vec::new();
+    let mut first = BTreeMap::new();
+    let mut addresses = BTreeMap::new();
+    for (index, row) in import.iter().enumerate() {
+        let mut fault = |what| {
+            errors.push(ImportError {
+                index,
+                imsi: row.imsi,
+                what,
+            });
+        };
+        if let Some(first) = first.insert(row.imsi, index) {
+            fault(ImportFault::DuplicateImsi { first });
+            continue;
+        }
+        if index >= room {
+            fault(ImportFault::StoreFull);
+        }
+        if row.apns.is_empty() {
+            fault(ImportFault::NoApn);
+        }
+        if row.apns.len() > APNS_MAX {
+            fault(ImportFault::TooManyApns);
+        }
+        if row.sqn.is_some_and(|sqn| Sqn::from_value(sqn).is_none()) {
+            fault(ImportFault::SqnTooLarge);
+        }
+        let mut apns = BTreeSet::new();
+        for entry in &row.apns {
+            if !apns.insert(&entry.apn) {
+                fault(ImportFault::DuplicateApn(entry.apn.clone()));
+            }
+            let Some(address) = entry.static_ip else {
+                continue;
+            };
+            let key = (row.tenant.as_str(), &entry.apn, address);
+            if let Some(by) = addresses.insert(key, row.imsi) {
+                let apn = entry.apn.clone();
+                fault(ImportFault::StaticAddressTaken { apn, address, by });
+            }
+        }
+    }
+    errors
+}
+
+/// Static addresses of the import that subscribers of the store hold already.
+pub(crate) fn clashes(store: &Subscribers, import: &[SubscriberImport]) -> Vec<ImportError> {
+    let held: BTreeMap<_, _> = store
+        .iter()
+        .flat_map(|(_, s)| {
+            let tenant = store.tenant_name(s.tenant);
+            s.apns
+                .iter()
+                .filter_map(move |a| Some(((tenant, &a.apn, a.static_ip?), s.imsi)))
+        })
+        .collect();
+    let mut errors = Vec::new();
+    for (index, row) in import.iter().enumerate() {
+        if held.is_empty() || store.find(row.imsi).is_some() {
+            continue;
+        }
+        for entry in &row.apns {
+            let Some(address) = entry.static_ip else {
+                continue;
+            };
+            if let Some(by) = held.get(&(row.tenant.as_str(), &entry.apn, address)) {
+                errors.push(ImportError {
+                    index,
+                    imsi: row.imsi,
+                    what: ImportFault::StaticAddressTaken {
+                        apn: entry.apn.clone(),
+                        address,
+                        by: *by,
+                    },
+                });
+            }
+        }
+    }
+    errors
+}
+
+/// The subscriber of a checked row.
+pub(crate) fn subscriber(store: &mut Subscribers, row: SubscriberImport) -> Subscriber {
+    let last = row.sqn.and_then(Sqn::from_value);
+    Subscriber {
+        imsi: row.imsi,
+        k: row.k,
+        opc: row.opc,
+        amf: row.amf,
+        counter: Counter::fresh(last.unwrap_or(Sqn::from_octets([0; 6]))),
+        msisdn: row.msisdn,
+        tenant: store.tenant(&row.tenant),
+        apns: row.apns,
+        ue_ambr: row.ue_ambr,
+        state: row.state,
+        standing: Standing::default(),
+        location: None,
+        location_seq: PersistSeq::default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use heiiki_types::{Arp, Qci};
+
+    pub(crate) fn row(imsi: &str) -> SubscriberImport {
+        let ambr = Ambr {
+            uplink_bps: 50_000_000,
+            downlink_bps: 100_000_000,
+        };
+        SubscriberImport {
+            imsi: imsi.parse().unwrap(),
+            k: Key128::new([1; 16]),
+            opc: Key128::new([2; 16]),
+            amf: [0x80, 0],
+            sqn: None,
+            msisdn: None,
+            tenant: String::from("acme"),
+            apns: alloc::vec![SubscribedApn {
+                apn: "corp.acme".parse().unwrap(),
+                static_ip: None,
+                ambr,
+                qci: Qci(9),
+                arp: Arp {
+                    priority_level: 8,
+                    may_preempt: false,
+                    may_be_preempted: true,
+                },
+            }],
+            ue_ambr: ambr,
+            state: State::Ready,
+        }
+    }
+
+    #[test]
+    fn all_mistakes_are_found_at_once() {
+        let mut rows: Vec<_> = (1..=6)
+            .map(|i| row(&alloc::format!("00101000000000{i}")))
+            .collect();
+        rows[1].imsi = rows[0].imsi;
+        rows[2].apns.clear();
+        rows[3].sqn = Some(1 << 48);
+        let again = rows[4].apns[0].clone();
+        rows[4].apns.push(again);
+        rows[0].apns[0].static_ip = Some(Ipv4Addr::new(10, 0, 0, 9));
+        rows[5].apns[0].static_ip = Some(Ipv4Addr::new(10, 0, 0, 9));
+        let errors = check(&rows, 100);
+        let found: Vec<_> = errors.iter().map(|e| (e.index, &e.what)).collect();
+        let apn = rows[0].apns[0].apn.clone();
+        let taken = ImportFault::StaticAddressTaken {
+            apn: apn.clone(),
+            address: Ipv4Addr::new(10, 0, 0, 9),
+            by: rows[0].imsi,
+        };
+        assert_eq!(
+            found,
+            [
+                (1, &ImportFault::DuplicateImsi { first: 0 }),
+                (2, &ImportFault::NoApn),
+                (3, &ImportFault::SqnTooLarge),
+                (4, &ImportFault::DuplicateApn(apn)),
+                (5, &taken),
+            ]
+        );
+        assert_eq!(check(&rows[..1], 0)[0].what, ImportFault::StoreFull);
+    }
+
+    #[test]
+    fn the_same_address_in_two_tenants_is_no_clash() {
+        let mut rows = [row("001010000000001"), row("001010000000002")];
+        for r in &mut rows {
+            r.apns[0].static_ip = Some(Ipv4Addr::new(10, 0, 0, 9));
+        }
+        rows[1].tenant = String::from("globex");
+        assert_eq!(check(&rows, 100), []);
+    }
+}

@@ -1,0 +1,204 @@
+//! Rows on the disk: a version octet, then postcard.
+//!
+//! A SIM's row is spread over tables by how often its parts change: secrets and profile are written
+//! once, the mark now and then, state and location by themselves.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use heiiki_types::{Ambr, Imsi, Key128, Msisdn};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use zeroize::Zeroize;
+
+use super::{Location, Standing, State, SubscribedApn};
+use crate::auc::sqn::{Epoch, LEAD};
+
+/// The version that this build writes, and the only one that it reads.
+const VERSION: u8 = 1;
+
+/// A table of the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Table {
+    /// One row: the epoch.
+    Meta = 0,
+    /// By IMSI: secrets and profile.
+    Subscriber = 1,
+    /// By IMSI: the durable mark of the SQN.
+    Mark = 2,
+    /// By IMSI: the state and its order.
+    State = 3,
+    /// By IMSI: the serving MME.
+    Location = 4,
+    /// By order: cuts and their certificates.
+    Cut = 5,
+    /// By IMSI and host: cancellations that no MME has answered yet.
+    Cancellation = 6,
+}
+
+impl Table {
+    pub(crate) const fn number(self) -> u8 {
+        self as u8
+    }
+
+    pub(crate) const fn from_number(number: u8) -> Option<Self> {
+        Some(match number {
+            0 => Self::Meta,
+            1 => Self::Subscriber,
+            2 => Self::Mark,
+            3 => Self::State,
+            4 => Self::Location,
+            5 => Self::Cut,
+            6 => Self::Cancellation,
+            _ => return None,
+        })
+    }
+}
+
+/// The key of the only row of [`Table::Meta`].
+pub(crate) const META_KEY: &[u8] = b"epoch";
+
+/// The row is not one that this build can read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Unreadable;
+
+#[derive(Serialize, serde::Deserialize)]
+pub(crate) struct MetaRow {
+    pub(crate) epoch: Epoch,
+    /// The lead that the marks of this store count on.
+    lead: u64,
+}
+
+impl MetaRow {
+    pub(crate) const fn new(epoch: Epoch) -> Self {
+        Self { epoch, lead: LEAD }
+    }
+
+    /// Whether marks of this store mean what this build takes them to mean.
+    pub(crate) const fn is_compatible(&self) -> bool {
+        self.lead == LEAD
+    }
+}
+
+#[derive(Serialize, serde::Deserialize)]
+pub(crate) struct SubscriberRow {
+    k: [u8; 16],
+    opc: [u8; 16],
+    pub(crate) amf: [u8; 2],
+    pub(crate) msisdn: Option<Msisdn>,
+    pub(crate) tenant: String,
+    pub(crate) apns: Vec<SubscribedApn>,
+    pub(crate) ue_ambr: Ambr,
+}
+
+impl SubscriberRow {
+    pub(crate) fn new(subscriber: &super::Subscriber, tenant: &str) -> Self {
+        Self {
+            k: *subscriber.k.expose(),
+            opc: *subscriber.opc.expose(),
+            amf: subscriber.amf,
+            msisdn: subscriber.msisdn,
+            tenant: String::from(tenant),
+            apns: subscriber.apns.clone(),
+            ue_ambr: subscriber.ue_ambr,
+        }
+    }
+
+    pub(crate) const fn k(&self) -> Key128 {
+        Key128::new(self.k)
+    }
+
+    pub(crate) const fn opc(&self) -> Key128 {
+        Key128::new(self.opc)
+    }
+}
+
+impl Drop for SubscriberRow {
+    fn drop(&mut self) {
+        self.k.zeroize();
+        self.opc.zeroize();
+    }
+}
+
+#[derive(Serialize, serde::Deserialize)]
+pub(crate) struct StateRow {
+    pub(crate) state: State,
+    pub(crate) standing: Standing,
+}
+
+pub(crate) type LocationRow = Location;
+
+/// The octets of a row.
+pub(crate) fn encode<T: Serialize>(row: &T) -> Vec<u8> {
+    // Rows are plain data into a growing buffer: nothing in them can fail to serialise. An empty
+    // row would be refused at the next load rather than be read as something else.
+    postcard::to_extend(row, alloc::vec![VERSION]).unwrap_or_default()
+}
+
+/// A row from its octets. All of them must belong to it.
+pub(crate) fn decode<T: DeserializeOwned>(octets: &[u8]) -> Result<T, Unreadable> {
+    match octets.split_first() {
+        Some((&VERSION, rest)) => match postcard::take_from_bytes(rest) {
+            Ok((row, [])) => Ok(row),
+            _ => Err(Unreadable),
+        },
+        _ => Err(Unreadable),
+    }
+}
+
+/// The key of a SIM's rows: its digits, so that rows are ordered as people read them.
+pub(crate) fn imsi_key(imsi: Imsi) -> Vec<u8> {
+    imsi.digits().map(|d| b'0' + d).collect()
+}
+
+/// The IMSI at the front of a key, and what follows it after a separator.
+pub(crate) fn imsi_of(key: &[u8]) -> Result<Imsi, Unreadable> {
+    let digits = key
+        .split(|c| *c == b'/')
+        .next()
+        .and_then(|d| core::str::from_utf8(d).ok())
+        .ok_or(Unreadable)?;
+    digits.parse().map_err(|_| Unreadable)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::auc::sqn::Mark;
+
+    #[test]
+    fn a_row_begins_with_its_version() {
+        let mark = Mark {
+            seq: 300,
+            epoch: Epoch(2),
+        };
+        let row = encode(&mark);
+        assert_eq!(row, [1, 0xac, 0x02, 2]);
+        assert_eq!(decode::<Mark>(&row), Ok(mark));
+    }
+
+    #[test]
+    fn rows_of_another_version_or_with_other_octets_are_not_read() {
+        let row = encode(&StateRow {
+            state: State::Suspended,
+            standing: Standing::default(),
+        });
+        for len in 0..row.len() {
+            assert!(decode::<StateRow>(&row[..len]).is_err(), "{len}");
+        }
+        let mut longer = row.clone();
+        longer.push(0);
+        assert!(decode::<StateRow>(&longer).is_err());
+        let mut newer = row;
+        newer[0] = 2;
+        assert!(decode::<StateRow>(&newer).is_err());
+    }
+
+    #[test]
+    fn keys_hold_the_imsi() {
+        let imsi = "001010000000001".parse().unwrap();
+        assert_eq!(imsi_of(&imsi_key(imsi)), Ok(imsi));
+        assert_eq!(imsi_of(b"001010000000001/mme.example"), Ok(imsi));
+        assert_eq!(imsi_of(b"x"), Err(Unreadable));
+    }
+}
