@@ -109,7 +109,7 @@ impl Avp {
 
     /// An example of an AVP: the least data of its type, all zero (RFC 6733 §7.5).
     pub fn example(def: &AvpDef) -> Self {
-        Self::new(def, alloc::vec![0; def.kind.min_len()])
+        Self::new(def, alloc::vec![0; def.min_len()])
     }
 
     /// The AVP as a view.
@@ -174,7 +174,7 @@ impl Avp {
         let [c0, c1, c2, c3, flags, _, _, _, v0, v1, v2, v3] = header;
         let code = u32::from_be_bytes([c0, c1, c2, c3]);
         let vendor = (flags & FLAG_VENDOR != 0).then(|| u32::from_be_bytes([v0, v1, v2, v3]));
-        let least = dictionary::lookup(code, vendor).map_or(0, |def| def.kind.min_len());
+        let least = dictionary::lookup(code, vendor).map_or(0, AvpDef::min_len);
         Self {
             code,
             vendor,

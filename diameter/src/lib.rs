@@ -43,7 +43,11 @@ mod framing;
 mod message;
 mod result;
 pub mod s6a;
+#[cfg(test)]
+mod samples;
 mod session_id;
+#[cfg(test)]
+mod tests;
 
 pub use avp::{Avp, AvpRef, Avps, MAX_AVPS};
 pub use endpoint::{

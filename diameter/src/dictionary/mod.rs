@@ -61,18 +61,13 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// The least number of data octets that a value of this type has; what an example of a missing
-    /// AVP is filled with (RFC 6733 §7.5).
-    pub const fn min_len(self) -> usize {
+    const fn min_len(self) -> usize {
         match self {
+            Self::Grouped | Self::OctetString => 0,
+            Self::DiameterIdentity | Self::DiameterUri | Self::Utf8String => 1,
             Self::Address => 6,
             Self::Enumerated | Self::Integer32 | Self::Time | Self::Unsigned32 => 4,
             Self::Unsigned64 => 8,
-            Self::DiameterIdentity
-            | Self::DiameterUri
-            | Self::Grouped
-            | Self::OctetString
-            | Self::Utf8String => 0,
         }
     }
 }
@@ -98,6 +93,21 @@ pub struct AvpDef {
 }
 
 impl AvpDef {
+    /// The least number of data octets that a value has: so many zeroes stand for a missing AVP in
+    /// Failed-AVP (RFC 6733 §7.5).
+    pub fn min_len(&self) -> usize {
+        const FIXED: [(AvpDef, usize); 6] = [
+            (VISITED_PLMN_ID, 3),
+            (RE_SYNCHRONIZATION_INFO, 30),
+            (RAND, 16),
+            (XRES, 4),
+            (AUTN, 16),
+            (KASME, 32),
+        ];
+        let fixed = FIXED.iter().find(|(def, _)| def == self);
+        fixed.map_or(self.kind.min_len(), |(_, len)| *len)
+    }
+
     /// Whether the data must never be printed: keys and expected responses.
     pub fn is_secret(&self) -> bool {
         const SECRETS: [AvpDef; 6] = [XRES, KASME, KC, SRES, CONFIDENTIALITY_KEY, INTEGRITY_KEY];

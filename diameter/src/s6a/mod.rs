@@ -303,3 +303,6 @@ fn route_record(hosts: &[String]) -> impl Iterator<Item = Avp> {
 fn features(list: &[SupportedFeatures]) -> impl Iterator<Item = Avp> {
     list.iter().map(|f| f.to_avp())
 }
+
+#[cfg(test)]
+mod tests;
