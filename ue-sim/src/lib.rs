@@ -14,10 +14,12 @@
 
 extern crate alloc;
 
+#[cfg(test)]
+mod bed;
 mod command;
+pub mod enb;
 mod event;
 mod profile;
-pub mod enb;
 pub mod stack;
 pub mod timers;
 pub mod ue;

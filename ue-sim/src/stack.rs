@@ -302,7 +302,11 @@ impl Stack {
             Flow::Sink(s) => s.token == token,
             Flow::Question(_) => false,
         };
-        let port = self.flows.iter().find(|(_, f)| of_token(f)).map(|(p, _)| *p);
+        let port = self
+            .flows
+            .iter()
+            .find(|(_, f)| of_token(f))
+            .map(|(p, _)| *p);
         let report = match port.and_then(|p| self.flows.remove(&p)) {
             Some(Flow::Stream(stream)) => stream.finish(),
             Some(Flow::Sink(sink)) => sink.report,

@@ -55,7 +55,12 @@ const COUNT: usize = 10;
 /// minutes, and T3346 that of its default range, 15 to 30 minutes: the UE draws from the value to
 /// twice the value.
 pub const TIMERS: [TimerSpec; COUNT] = [
-    row(Timer::T3247, "T3247", 30 * 60, "§5.3.7b, TS 24.008 §4.1.1.6A"),
+    row(
+        Timer::T3247,
+        "T3247",
+        30 * 60,
+        "§5.3.7b, TS 24.008 §4.1.1.6A",
+    ),
     row(Timer::T3346, "T3346", 15 * 60, "§5.3.9, §5.5.1.2.5"),
     row(Timer::T3402, "T3402", 12 * 60, "§5.3.6, §5.5.1.2.6"),
     row(Timer::T3410, "T3410", 15, "§5.5.1.2.2, §5.5.1.2.6 c"),

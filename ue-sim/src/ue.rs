@@ -473,7 +473,8 @@ impl Ue {
     }
 
     fn start(&mut self, cx: &Context<'_>, timer: Timer) {
-        self.timers.start(timer, cx.now + self.profile.timers.get(timer));
+        self.timers
+            .start(timer, cx.now + self.profile.timers.get(timer));
     }
 
     /// Gives the signalling connection up, if there is one.

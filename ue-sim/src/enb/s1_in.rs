@@ -1,6 +1,5 @@
 //! S1 messages from the MME, TS 36.413 §8.
 
-
 use heiiki_mme::s1::{Endpoint, Message, ReleaseCause};
 use heiiki_types::{Ebi, Instant};
 
@@ -181,4 +180,3 @@ impl Enb {
         }
     }
 }
-

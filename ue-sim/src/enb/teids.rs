@@ -71,7 +71,10 @@ mod tests {
         let mut rng = Rng::from_seed(1);
         let a = teids.allocate(&mut rng, UeId(7)).unwrap();
         let b = teids.allocate(&mut rng, UeId(8)).unwrap();
-        assert_eq!((teids.find(a), teids.find(b)), (Some(UeId(7)), Some(UeId(8))));
+        assert_eq!(
+            (teids.find(a), teids.find(b)),
+            (Some(UeId(7)), Some(UeId(8)))
+        );
         teids.release(a);
         teids.release(a);
         assert_eq!(teids.find(a), None);

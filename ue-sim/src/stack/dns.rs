@@ -17,7 +17,9 @@ pub(super) fn query(id: u16, name: &str) -> Option<Vec<u8>> {
         return None;
     }
     for label in name.split('.') {
-        let len = u8::try_from(label.len()).ok().filter(|l| (1..=63).contains(l))?;
+        let len = u8::try_from(label.len())
+            .ok()
+            .filter(|l| (1..=63).contains(l))?;
         out.push(len);
         out.extend_from_slice(label.as_bytes());
     }

@@ -7,9 +7,7 @@ use core::net::Ipv4Addr;
 use heiiki_types::Instant;
 
 use super::packet::{echo_request, udp};
-use super::{
-    Event, Payload, ProbeOutcome, Sink, Stack, Stream, Transport, Verdict, dns, micros,
-};
+use super::{Event, Payload, ProbeOutcome, Sink, Stack, Stream, Transport, Verdict, dns, micros};
 
 /// A DNS query is sent again after this long, as long as it may wait.
 const DNS_AGAIN: heiiki_types::Duration = heiiki_types::Duration::from_millis(800);
@@ -39,9 +37,15 @@ pub(super) struct Question {
 /// What a question asks.
 #[derive(Debug)]
 pub(super) enum Body {
-    Ping { seq: u16 },
+    Ping {
+        seq: u16,
+    },
     Udp,
-    Dns { id: u16, query: Vec<u8>, again: Instant },
+    Dns {
+        id: u16,
+        query: Vec<u8>,
+        again: Instant,
+    },
 }
 
 impl Question {
@@ -134,13 +138,7 @@ impl Stack {
         }
     }
 
-    fn ask(
-        &mut self,
-        now: Instant,
-        token: u64,
-        dst: (Ipv4Addr, u16),
-        body: Body,
-    ) -> Option<u16> {
+    fn ask(&mut self, now: Instant, token: u64, dst: (Ipv4Addr, u16), body: Body) -> Option<u16> {
         self.open(Flow::Question(Question {
             token,
             dst: dst.0,

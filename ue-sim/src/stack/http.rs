@@ -184,7 +184,8 @@ mod tests {
         assert!(!r.is_done());
         assert_eq!(r.end(), Ok(()));
         let mut r = Response::new();
-        r.push(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nhello").unwrap();
+        r.push(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nhello")
+            .unwrap();
         assert!(r.end().is_err());
         assert_eq!(r.bytes(), 5);
     }
@@ -206,7 +207,8 @@ mod tests {
     #[test]
     fn only_the_beginning_is_kept() {
         let mut r = Response::new();
-        r.push(b"HTTP/1.1 200 OK\r\nContent-Length: 10000\r\n\r\n").unwrap();
+        r.push(b"HTTP/1.1 200 OK\r\nContent-Length: 10000\r\n\r\n")
+            .unwrap();
         r.push(&[7; 10_000]).unwrap();
         let (_, bytes, _, kept) = r.finish();
         assert_eq!((bytes, kept.len()), (10_000, KEPT));

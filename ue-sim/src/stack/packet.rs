@@ -86,11 +86,7 @@ pub(super) enum Kind<'a> {
         payload: &'a [u8],
     },
     /// The answer to a ping.
-    EchoReply {
-        src: Ipv4Addr,
-        ident: u16,
-        seq: u16,
-    },
+    EchoReply { src: Ipv4Addr, ident: u16, seq: u16 },
     /// Somebody could not, or would not, deliver one of our packets.
     Unreachable {
         from: Ipv4Addr,

@@ -244,7 +244,9 @@ impl Connection {
 /// What a look at a connection found.
 enum Step {
     /// Not there yet; `more` when the socket was given something to send.
-    Wait { more: bool },
+    Wait {
+        more: bool,
+    },
     Done,
     Failed(ProbeOutcome, &'static str),
 }

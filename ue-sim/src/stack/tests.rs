@@ -100,10 +100,13 @@ impl Host {
             let http = self.sockets.get_mut::<tcp::Socket<'_>>(self.http);
             if http.can_recv() {
                 let request = http.recv(|d| (d.len(), d.to_vec())).unwrap();
-                assert!(request.starts_with(b"GET /file?size=1000000 HTTP/1.1\r\nHost: intranet\r\n"));
+                assert!(
+                    request.starts_with(b"GET /file?size=1000000 HTTP/1.1\r\nHost: intranet\r\n")
+                );
                 let head = b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n";
                 self.to_send.extend(head);
-                self.to_send.extend((0..1_000_000_u32).map(|i| i.to_le_bytes()[0]));
+                self.to_send
+                    .extend((0..1_000_000_u32).map(|i| i.to_le_bytes()[0]));
             }
             while http.can_send() && !self.to_send.is_empty() {
                 let (front, _) = self.to_send.as_slices();
@@ -137,7 +140,10 @@ fn converse(stack: &mut Stack, host: &mut Host, until: Instant) -> Vec<Event> {
         if !moved {
             let at = host.interface.poll_at(instant(now), &host.sockets);
             let host_at = at.map(|t| Instant::from_micros(t.total_micros().try_into().unwrap()));
-            let next = [stack.poll_timeout(now), host_at].into_iter().flatten().min();
+            let next = [stack.poll_timeout(now), host_at]
+                .into_iter()
+                .flatten()
+                .min();
             match next.filter(|n| *n <= until) {
                 Some(next) => now = next.max(now),
                 None => return events,
@@ -194,7 +200,8 @@ fn one_of_each_probe_reaches_the_host() {
             Event::PingDone { token: 1, outcome }
             | Event::UdpProbeDone { token: 2, outcome }
             | Event::TcpProbeDone { token: 4, outcome } => assert!(outcome.is_answered()),
-            Event::UdpProbeDone { token: 3, outcome } | Event::TcpProbeDone { token: 5, outcome } => {
+            Event::UdpProbeDone { token: 3, outcome }
+            | Event::TcpProbeDone { token: 5, outcome } => {
                 assert_eq!(outcome, ProbeOutcome::Refused);
             }
             Event::DnsDone {
@@ -203,7 +210,10 @@ fn one_of_each_probe_reaches_the_host() {
                 addresses,
                 ..
             } => {
-                assert_eq!((rcode, addresses), (Some(0), vec![Ipv4Addr::new(10, 20, 1, 9)]));
+                assert_eq!(
+                    (rcode, addresses),
+                    (Some(0), vec![Ipv4Addr::new(10, 20, 1, 9)])
+                );
             }
             other => panic!("{other:?}"),
         }
@@ -388,7 +398,13 @@ fn a_stream_tells_when_the_silence_began() {
 #[test]
 fn a_sink_counts_what_comes_down() {
     let mut stack = stack();
-    stack.handle_command(at(0), UeCommand::Listen { token: 1, port: 5_000 });
+    stack.handle_command(
+        at(0),
+        UeCommand::Listen {
+            token: 1,
+            port: 5_000,
+        },
+    );
     for ms in [10, 20, 30] {
         let down = packet::udp((HOST, 1), (UE, 5_000), b"x");
         stack.handle_packet(at(ms), &down[HEADROOM..]);
@@ -440,10 +456,26 @@ fn no_downlink_octets_panic() {
     let (mut stack, mut host) = (stack(), Host::new());
     let dst = HOST;
     let mut corpus = vec![
-        packet::udp((HOST, 7), (UE, 49_153), &Payload { token: 1, seq: 0, sent_at: at(0) }.encode(0)),
+        packet::udp(
+            (HOST, 7),
+            (UE, 49_153),
+            &Payload {
+                token: 1,
+                seq: 0,
+                sent_at: at(0),
+            }
+            .encode(0),
+        ),
         packet::echo_request(HOST, UE, 1, 1, b"abc"),
     ];
-    stack.handle_command(at(0), UeCommand::TcpProbe { token: 1, dst, port: 80 });
+    stack.handle_command(
+        at(0),
+        UeCommand::TcpProbe {
+            token: 1,
+            dst,
+            port: 80,
+        },
+    );
     while let Some(packet) = stack.poll_packet() {
         corpus.push([&[0; HEADROOM], &prohibited(&packet[HEADROOM..])[..]].concat());
         host.packet(at(0), packet[HEADROOM..].to_vec());
@@ -460,17 +492,31 @@ fn no_downlink_octets_panic() {
         if rng.chance(0.1) {
             octets.truncate(usize::try_from(rng.below(octets.len() as u64)).unwrap());
         }
-        if rng.chance(0.8) && octets.len() >= 20 && usize::from(octets[0] & 15) * 4 <= octets.len() {
+        if rng.chance(0.8) && octets.len() >= 20 && usize::from(octets[0] & 15) * 4 <= octets.len()
+        {
             smoltcp::wire::Ipv4Packet::new_unchecked(&mut octets[..]).fill_checksum();
         }
         if round % 100 == 0 {
-            stack.handle_command(at(round), UeCommand::TcpProbe { token: 1, dst, port: 80 });
-            stack.handle_command(at(round), UeCommand::UdpProbe { token: 1, dst, port: 7 });
+            stack.handle_command(
+                at(round),
+                UeCommand::TcpProbe {
+                    token: 1,
+                    dst,
+                    port: 80,
+                },
+            );
+            stack.handle_command(
+                at(round),
+                UeCommand::UdpProbe {
+                    token: 1,
+                    dst,
+                    port: 7,
+                },
+            );
         }
         stack.handle_packet(at(round), &octets);
         stack.handle_timeout(at(round));
         while stack.poll_packet().is_some() {}
         while stack.poll_event().is_some() {}
     }
-
 }

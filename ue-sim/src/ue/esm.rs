@@ -115,8 +115,7 @@ impl Ue {
     /// The ATTACH COMPLETE for a repeated ATTACH ACCEPT of the bearer that the UE has.
     pub(super) fn same_bearer(&self, message: Option<esm::Message>) -> Option<emm::Message> {
         let (message, bearer) = (message?, self.bearer.as_ref()?);
-        (message.ebi == bearer.ebi && message.pti == self.pti)
-            .then(|| attach_complete(bearer.ebi))
+        (message.ebi == bearer.ebi && message.pti == self.pti).then(|| attach_complete(bearer.ebi))
     }
 
     /// §6.4.4.3. Without its only bearer the UE has no reason to stay: it leaves and, if told so by

@@ -84,7 +84,10 @@ impl SequenceNumbers {
         if seq > highest && seq - highest > self.delta {
             return Err(NotFresh::TooFarAhead);
         }
-        if self.age_limit.is_some_and(|l| highest.saturating_sub(seq) > l) {
+        if self
+            .age_limit
+            .is_some_and(|l| highest.saturating_sub(seq) > l)
+        {
             return Err(NotFresh::TooOld);
         }
         let ind = usize::from(s5 & 31);
