@@ -54,3 +54,25 @@ impl fmt::Debug for Ksi {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_key_is_one_value_with_and_without_the_flag() {
+        // TS 24.301 Table 9.9.3.21.1: the TSC flag does not apply to 111.
+        assert_eq!(Ksi::from_half(0x7), Ksi::NO_KEY);
+        assert_eq!(Ksi::from_half(0xf), Ksi::NO_KEY);
+        assert_eq!(Ksi::new(7), None);
+        let mapped = Ksi::from_half(0xb);
+        assert!(mapped.is_mapped() && mapped.value() == 3 && mapped != Ksi::from_half(3));
+    }
+
+    #[test]
+    fn key_sets_follow_each_other_in_a_ring() {
+        let all: [u8; 9] =
+            core::array::from_fn(|n| (0..n).fold(Ksi::NO_KEY.next(), |k, _| k.next()).value());
+        assert_eq!(all, [0, 1, 2, 3, 4, 5, 6, 0, 1]);
+    }
+}

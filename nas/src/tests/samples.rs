@@ -135,6 +135,26 @@ pub(crate) fn samples() -> Vec<Sample> {
 #[expect(clippy::too_many_lines, reason = "a list")]
 fn esm_samples() -> Vec<Sample> {
     vec![
+        partly(sample(
+            "ACTIVATE DEFAULT EPS BEARER CONTEXT REQUEST with elements of older accesses",
+            Direction::Downlink,
+            "5201c101090d04636f7270076578616d706c6505010a1400055d0105300c23621f9396404074f94040403203843401005e024001b0c091",
+            Plain::Esm(esm::Message {
+                ebi: 5,
+                pti: 1,
+                body: esm::Body::ActivateDefaultEpsBearerContextRequest(
+                    esm::ActivateDefaultEpsBearerContextRequest {
+                        apn: apn("corp.example"),
+                        apn_ambr: Some(Ambr {
+                            uplink_bps: 1_000,
+                            downlink_bps: 64_000,
+                        }),
+                        pco: None,
+                        ..activate_default()
+                    },
+                ),
+            }),
+        )),
         sample(
             "PDN CONNECTIVITY REQUEST",
             Direction::Uplink,
