@@ -247,9 +247,18 @@ impl Endpoint {
             message_type: header.message_type,
         };
         match decoded.message {
-            Ok(Message::EchoRequest { recovery }) => self.echo_request(now, handle, recovery),
+            Ok(Message::EchoRequest { recovery }) => {
+                self.observe(remote, recovery);
+                self.outputs.push_back(Output::Echo {
+                    remote,
+                    recovery,
+                    is_request: true,
+                });
+                self.answer_echo(now, handle);
+            }
+            // What is wrong in it is ignored (TS 29.274 §7.1.2).
             Err(_) if header.message_type == MessageType::ECHO_REQUEST => {
-                self.dropped(remote, "echo request without a restart counter");
+                self.answer_echo(now, handle);
             }
             message if response_type(header.message_type) => {
                 self.handle_response(local, remote, header, message);
@@ -281,14 +290,7 @@ impl Endpoint {
         self.dropped(remote, why);
     }
 
-    fn echo_request(&mut self, now: Instant, handle: RequestHandle, recovery: u8) {
-        let remote = handle.remote;
-        self.observe(remote, recovery);
-        self.outputs.push_back(Output::Echo {
-            remote,
-            recovery,
-            is_request: true,
-        });
+    fn answer_echo(&mut self, now: Instant, handle: RequestHandle) {
         // Not remembered: the answer to a second one is the same.
         let recovery = self.restart_counter;
         let message = Message::EchoResponse { recovery };
@@ -317,11 +319,11 @@ impl Endpoint {
                 header,
                 message,
             }),
-            Purpose::Echo => self.echo_response(remote, message),
+            Purpose::Echo => self.echo_response(remote, &message),
         }
     }
 
-    fn echo_response(&mut self, remote: SocketAddr, message: Result<Message, Reject>) {
+    fn echo_response(&mut self, remote: SocketAddr, message: &Result<Message, Reject>) {
         // Whatever it holds, the peer is there.
         if self.paths.answered(remote) {
             self.outputs.push_back(Output::PathUp { remote });
@@ -329,7 +331,7 @@ impl Endpoint {
         match message {
             Ok(Message::EchoResponse { recovery }) => self.outputs.push_back(Output::Echo {
                 remote,
-                recovery,
+                recovery: *recovery,
                 is_request: false,
             }),
             _ => self.dropped(remote, "not an echo response"),
@@ -378,14 +380,14 @@ impl Endpoint {
         }
     }
 
-    fn observe(&mut self, source: SocketAddr, counter: u8) {
-        match self.paths.observe(source, counter) {
+    fn observe(&mut self, remote: SocketAddr, counter: u8) {
+        match self.paths.observe(remote, counter) {
             RestartCounter::Same => {}
-            RestartCounter::Restarted { remote, old, new } => {
+            RestartCounter::Restarted { old, new } => {
                 self.outputs
                     .push_back(Output::PeerRestarted { remote, old, new });
             }
-            RestartCounter::Stale => self.dropped(source, "restart counter is an old one"),
+            RestartCounter::Stale => self.dropped(remote, "restart counter is an old one"),
         }
     }
 

@@ -1,4 +1,5 @@
-//! Path supervision. Read before changing: TS 29.274 §7.1 and TS 23.007 §18.
+//! Path supervision. Read before changing: TS 29.274 §7.1, TS 29.060 §7.2.1 and TS 23.007 (the
+//! restart procedures of GTP-C).
 //!
 //! ```text
 //!              supervise                 echo answered
@@ -38,8 +39,6 @@ pub enum RestartCounter {
     Same,
     /// The peer has lost its state.
     Restarted {
-        /// The path's own address of the peer.
-        remote: SocketAddr,
         /// The counter before.
         old: u8,
         /// The counter now.
@@ -79,8 +78,7 @@ impl PathSupervisor {
         if self.is_up(remote).is_some() {
             return;
         }
-        // What was learned from the peer's requests, which may come from any port, is its path's.
-        let learned = self.path_of(remote).filter(|r| self.is_up(*r).is_none());
+        let learned = self.learned_of(remote);
         let restart_counter = learned
             .and_then(|r| self.paths.get(&r))
             .and_then(|p| p.restart_counter);
@@ -119,12 +117,15 @@ impl PathSupervisor {
             .map(|s| s.up)
     }
 
-    /// Takes note of the restart counter in a message from `source`.
+    /// Takes note of the restart counter in a message from `remote`.
+    ///
+    /// Peers are told apart by address *and port*: two of them may share an address in a lab, and
+    /// a restart that is none would end every session of the other. A peer that sends requests
+    /// from a port of its own choice shows its restart in the next Echo Response.
     ///
     /// A counter that is lower, by at most half the circle, came late and changes nothing
-    /// (TS 23.007 §18).
-    pub fn observe(&mut self, source: SocketAddr, counter: u8) -> RestartCounter {
-        let remote = self.path_of(source).unwrap_or(source);
+    /// (TS 23.007, the restart procedures of GTP-C).
+    pub fn observe(&mut self, remote: SocketAddr, counter: u8) -> RestartCounter {
         let Some(path) = self.paths.get_mut(&remote) else {
             self.learn(remote, counter);
             return RestartCounter::Same;
@@ -137,11 +138,7 @@ impl PathSupervisor {
             0 => RestartCounter::Same,
             1..=127 => {
                 path.restart_counter = Some(counter);
-                RestartCounter::Restarted {
-                    remote,
-                    old,
-                    new: counter,
-                }
+                RestartCounter::Restarted { old, new: counter }
             }
             _ => RestartCounter::Stale,
         }
@@ -181,17 +178,23 @@ impl PathSupervisor {
         self.echoes.first().map(|e| e.0)
     }
 
-    /// The path that a message from `source` belongs to: the one with this very address, or else
-    /// the only one with its IP address, since requests may come from any port
-    /// (TS 29.274 §4.2.1.1).
-    fn path_of(&self, source: SocketAddr) -> Option<SocketAddr> {
-        if self.paths.contains_key(&source) {
-            return Some(source);
+    /// The learned path that becomes the supervised one to `remote`: that with its very address.
+    /// At the registered port, also the only learned one with its IP address: the peer's requests
+    /// may have come from any port (TS 29.274 §4.2.1.1).
+    fn learned_of(&self, remote: SocketAddr) -> Option<SocketAddr> {
+        if self.paths.contains_key(&remote) {
+            return Some(remote);
         }
-        let ports = SocketAddr::new(source.ip(), 0)..=SocketAddr::new(source.ip(), u16::MAX);
-        let mut same = self.paths.range(ports).map(|(remote, _)| *remote);
+        if remote.port() != super::PORT {
+            return None;
+        }
+        let ports = SocketAddr::new(remote.ip(), 0)..=SocketAddr::new(remote.ip(), u16::MAX);
+        let same = self.paths.range(ports);
+        let mut same = same.filter(|(_, p)| p.supervision.is_none());
         let first = same.next();
-        first.filter(|_| same.next().is_none())
+        first
+            .filter(|_| same.next().is_none())
+            .map(|(remote, _)| *remote)
     }
 
     /// Keeps the counter of a peer that nobody supervises; the oldest of its kind makes room.

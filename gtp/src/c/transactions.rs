@@ -28,8 +28,7 @@ pub struct Config {
     pub max_outstanding: usize,
     /// Received requests that are remembered at once; the oldest make room.
     pub max_cached: usize,
-    /// Time between two Echo Requests to a supervised peer. TS 29.274 §7.1.1 allows one a minute,
-    /// and not more.
+    /// Time between two Echo Requests to a supervised peer: a minute or more (TS 29.060 §7.2.1).
     pub echo_interval: Duration,
     /// Peers whose restart counters are kept.
     pub max_paths: usize,
@@ -41,8 +40,8 @@ impl Default for Config {
             t3: Duration::from_secs(3),
             n3: 3,
             cache: Duration::from_secs(30),
-            max_outstanding: 16_384,
-            max_cached: 16_384,
+            max_outstanding: 65_536,
+            max_cached: 65_536,
             echo_interval: Duration::from_mins(1),
             max_paths: 4_096,
         }

@@ -1,5 +1,5 @@
-use std::net::IpAddr;
-use std::vec::Vec;
+use alloc::vec::Vec;
+use core::net::IpAddr;
 
 use heiiki_types::{Teid, from_hex, to_hex};
 use hex_literal::hex;

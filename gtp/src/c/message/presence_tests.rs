@@ -1,7 +1,7 @@
 //! The rules, message by message: what happens when an element of a good message goes missing or
 //! goes bad.
 
-use std::vec::Vec;
+use alloc::vec::Vec;
 
 use heiiki_types::from_hex;
 use hex_literal::hex;

@@ -1,4 +1,4 @@
-use std::net::{Ipv4Addr, Ipv6Addr};
+use core::net::{Ipv4Addr, Ipv6Addr};
 
 use heiiki_types::{Ambr, Arp, Ebi, Ecgi, Imsi, Qci, Tac, Tai, Teid, from_hex, to_hex};
 use hex_literal::hex;
@@ -99,111 +99,102 @@ pub(crate) fn create_session_response() -> CreateSessionResponse {
 
 /// Messages as written here and as on the wire.
 fn known() -> Vec<(Message, &'static str)> {
-    let accepted = CauseIe::new(Cause::REQUEST_ACCEPTED);
-    let ebi = Ebi::FIRST;
-    let dual = FTeid {
-        address: FTeidAddr::V4V6(Ipv4Addr::new(127, 0, 0, 5), "2001:db8::5".parse().unwrap()),
-        ..f_teid(Interface::S5S8_SGW_GTPU, 0x2002, 5)
+    let messages = [creations(), modifications(), deletions(), path_messages()].concat();
+    messages.into_iter().zip(KNOWN).collect()
+}
+
+fn creations() -> Vec<Message> {
+    let dual = CreateSessionResponse {
+        paa: Some(Paa::V4V6 {
+            v4: Ipv4Addr::new(10, 20, 0, 3),
+            prefix: "2001:db8:0:1::1".parse::<Ipv6Addr>().unwrap(),
+            length: 64,
+        }),
+        apn_ambr: Some(Ambr {
+            uplink_bps: 1_000,
+            downlink_bps: 2_000,
+        }),
+        ..create_session_response()
     };
     let missing = Reject::missing((ie_type::F_TEID, 0), "");
     vec![
-        (
-            Message::CreateSessionRequest(Box::new(create_session_request())),
-            KNOWN[0],
-        ),
-        (
-            Message::CreateSessionResponse(create_session_response()),
-            KNOWN[1],
-        ),
-        (
-            Message::CreateSessionResponse(CreateSessionResponse {
-                paa: Some(Paa::V4V6 {
-                    v4: Ipv4Addr::new(10, 20, 0, 3),
-                    prefix: "2001:db8:0:1::1".parse::<Ipv6Addr>().unwrap(),
-                    length: 64,
-                }),
-                apn_ambr: Some(Ambr {
-                    uplink_bps: 1_000,
-                    downlink_bps: 2_000,
-                }),
-                ..create_session_response()
-            }),
-            KNOWN[2],
-        ),
-        (
-            response(&missing, MessageType::CREATE_SESSION_REQUEST).unwrap(),
-            KNOWN[3],
-        ),
-        (
-            Message::ModifyBearerRequest(ModifyBearerRequest {
-                sender_f_teid: Some(f_teid(Interface::S5S8_SGW_GTPC, 0x2100, 5)),
-                rat_type: Some(6),
-                bearer_contexts: vec![BearerContextToBeModified {
-                    ebi,
-                    s1_u_enb_f_teid: None,
-                    s5s8_u_sgw_f_teid: Some(dual),
-                }],
-                recovery: Some(3),
-                ..ModifyBearerRequest::default()
-            }),
-            KNOWN[4],
-        ),
-        (
-            Message::ModifyBearerResponse(ModifyBearerResponse {
-                msisdn: Some("8190000000001".parse().unwrap()),
-                linked_ebi: Some(ebi),
-                bearer_contexts: vec![BearerContextModified {
-                    ebi,
-                    cause: accepted,
-                    s1_u_sgw_f_teid: None,
-                    charging_id: Some(77),
-                }],
-                ..ModifyBearerResponse::new(accepted)
-            }),
-            KNOWN[5],
-        ),
-        (
-            Message::DeleteSessionRequest(DeleteSessionRequest {
-                linked_ebi: Some(ebi),
-                indication: Some(Indication::default().with(IndicationFlag::OPERATION)),
-                ..DeleteSessionRequest::default()
-            }),
-            KNOWN[6],
-        ),
-        (
-            Message::DeleteSessionResponse(DeleteSessionResponse::new(accepted)),
-            KNOWN[7],
-        ),
-        (
-            Message::DeleteBearerRequest(DeleteBearerRequest {
-                linked_ebi: Some(ebi),
-                cause: Some(Cause::PDN_RECONNECTION_TO_THIS_APN_DISALLOWED),
-                ..DeleteBearerRequest::default()
-            }),
-            KNOWN[8],
-        ),
-        (
-            Message::DeleteBearerRequest(DeleteBearerRequest {
-                ebis: vec![Ebi::new(6).unwrap(), Ebi::new(7).unwrap()],
-                ..DeleteBearerRequest::default()
-            }),
-            KNOWN[9],
-        ),
-        (
-            Message::DeleteBearerResponse(DeleteBearerResponse {
-                linked_ebi: Some(ebi),
-                bearer_contexts: vec![BearerContextDeleted {
-                    ebi: Ebi::new(6).unwrap(),
-                    cause: Cause::CONTEXT_NOT_FOUND.into(),
-                }],
-                recovery: Some(7),
-                ..DeleteBearerResponse::new(accepted)
-            }),
-            KNOWN[10],
-        ),
-        (Message::EchoRequest { recovery: 7 }, KNOWN[11]),
-        (Message::EchoResponse { recovery: 7 }, KNOWN[12]),
-        (Message::VersionNotSupported, KNOWN[13]),
+        Message::CreateSessionRequest(Box::new(create_session_request())),
+        Message::CreateSessionResponse(create_session_response()),
+        Message::CreateSessionResponse(dual),
+        response(&missing, MessageType::CREATE_SESSION_REQUEST).unwrap(),
+    ]
+}
+
+fn modifications() -> Vec<Message> {
+    let ebi = Ebi::FIRST;
+    let accepted = CauseIe::new(Cause::REQUEST_ACCEPTED);
+    let v4 = Ipv4Addr::new(127, 0, 0, 5);
+    let dual = FTeid {
+        address: FTeidAddr::V4V6(v4, "2001:db8::5".parse().unwrap()),
+        ..f_teid(Interface::S5S8_SGW_GTPU, 0x2002, 5)
+    };
+    vec![
+        Message::ModifyBearerRequest(ModifyBearerRequest {
+            sender_f_teid: Some(f_teid(Interface::S5S8_SGW_GTPC, 0x2100, 5)),
+            rat_type: Some(6),
+            bearer_contexts: vec![BearerContextToBeModified {
+                ebi,
+                s1_u_enb_f_teid: None,
+                s5s8_u_sgw_f_teid: Some(dual),
+            }],
+            recovery: Some(3),
+            ..ModifyBearerRequest::default()
+        }),
+        Message::ModifyBearerResponse(ModifyBearerResponse {
+            msisdn: Some("8190000000001".parse().unwrap()),
+            linked_ebi: Some(ebi),
+            bearer_contexts: vec![BearerContextModified {
+                ebi,
+                cause: accepted,
+                s1_u_sgw_f_teid: None,
+                charging_id: Some(77),
+            }],
+            ..ModifyBearerResponse::new(accepted)
+        }),
+    ]
+}
+
+fn deletions() -> Vec<Message> {
+    let ebi = |n| Ebi::new(n).unwrap();
+    let accepted = CauseIe::new(Cause::REQUEST_ACCEPTED);
+    vec![
+        Message::DeleteSessionRequest(DeleteSessionRequest {
+            linked_ebi: Some(ebi(5)),
+            indication: Some(Indication::default().with(IndicationFlag::OPERATION)),
+            ..DeleteSessionRequest::default()
+        }),
+        Message::DeleteSessionResponse(DeleteSessionResponse::new(accepted)),
+        Message::DeleteBearerRequest(DeleteBearerRequest {
+            linked_ebi: Some(ebi(5)),
+            cause: Some(Cause::PDN_RECONNECTION_TO_THIS_APN_DISALLOWED),
+            ..DeleteBearerRequest::default()
+        }),
+        Message::DeleteBearerRequest(DeleteBearerRequest {
+            ebis: vec![ebi(6), ebi(7)],
+            ..DeleteBearerRequest::default()
+        }),
+        Message::DeleteBearerResponse(DeleteBearerResponse {
+            linked_ebi: Some(ebi(5)),
+            bearer_contexts: vec![BearerContextDeleted {
+                ebi: ebi(6),
+                cause: Cause::CONTEXT_NOT_FOUND.into(),
+            }],
+            recovery: Some(7),
+            ..DeleteBearerResponse::new(accepted)
+        }),
+    ]
+}
+
+fn path_messages() -> Vec<Message> {
+    vec![
+        Message::EchoRequest { recovery: 7 },
+        Message::EchoResponse { recovery: 7 },
+        Message::VersionNotSupported,
     ]
 }
 
