@@ -11,6 +11,7 @@ pub use snapshot::{ContextSnapshot, SessionSnapshot};
 
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::string::String;
+use core::net::IpAddr;
 
 use heiiki_diameter as diameter;
 use heiiki_gtp::c;
@@ -103,6 +104,8 @@ pub struct Mme {
     pub(crate) s6a_pending: BTreeMap<u64, S6aPending>,
     pub(crate) s5c: c::Endpoint,
     pub(crate) s5c_pending: BTreeMap<u64, S5cPending>,
+    /// Addresses that gateways gave for their control endpoints.
+    gateways: BTreeSet<IpAddr>,
     next_tag: u64,
     pub(crate) sgw: Sgw,
     pub(crate) ues: BTreeMap<UeId, Ue>,
@@ -145,6 +148,7 @@ impl Mme {
             s6a_pending: BTreeMap::new(),
             s5c,
             s5c_pending: BTreeMap::new(),
+            gateways: BTreeSet::new(),
             next_tag: 0,
             sgw,
             ues: BTreeMap::new(),

@@ -130,6 +130,84 @@ const fn row(
     }
 }
 
+const NONE: BackOff = BackOff::None;
+const CONGESTION: EmmCause = EmmCause::CONGESTION;
+
+const DEFAULTS: [ResultRow; 14] = [
+    // The SIM is unknown, terminated or, at the location update, suspended.
+    row(
+        None,
+        USER_UNKNOWN,
+        None,
+        EmmCause::EPS_AND_NON_EPS_SERVICES_NOT_ALLOWED,
+        NONE,
+    ),
+    row(
+        None,
+        ROAMING_NOT_ALLOWED,
+        Some(ODB_ALL_APN),
+        EmmCause::EPS_AND_NON_EPS_SERVICES_NOT_ALLOWED,
+        NONE,
+    ),
+    row(
+        None,
+        ROAMING_NOT_ALLOWED,
+        Some(ODB_HPLMN_APN),
+        EmmCause::EPS_SERVICES_NOT_ALLOWED_IN_PLMN,
+        NONE,
+    ),
+    row(
+        None,
+        ROAMING_NOT_ALLOWED,
+        None,
+        EmmCause::PLMN_NOT_ALLOWED,
+        NONE,
+    ),
+    // The subscription does not hold here.
+    row(
+        None,
+        UNKNOWN_EPS_SUBSCRIPTION,
+        None,
+        EmmCause::NO_SUITABLE_CELLS,
+        NONE,
+    ),
+    row(
+        None,
+        RAT_NOT_ALLOWED,
+        None,
+        EmmCause::ROAMING_NOT_ALLOWED,
+        NONE,
+    ),
+    row(
+        None,
+        HssResult::Base(5003),
+        None,
+        EmmCause::NO_SUITABLE_CELLS,
+        NONE,
+    ),
+    // The SIM is paused.
+    row(
+        Some(Stage::Location),
+        HssResult::Base(5012),
+        None,
+        CONGESTION,
+        PAUSE,
+    ),
+    // The network is at fault.
+    row(None, HssResult::Base(5012), None, CONGESTION, FAULT),
+    row(
+        None,
+        AUTHENTICATION_DATA_UNAVAILABLE,
+        None,
+        CONGESTION,
+        FAULT,
+    ),
+    row(None, HssResult::Base(3002), None, CONGESTION, FAULT),
+    row(None, HssResult::Base(3003), None, CONGESTION, FAULT),
+    row(None, HssResult::Base(3004), None, CONGESTION, FAULT),
+    row(None, HssResult::NoAnswer, None, CONGESTION, FAULT),
+];
+
 impl ResultTable {
     /// What the UE is told after `result` at `stage`.
     pub fn refusal(&self, stage: Stage, result: HssResult, diagnostic: Option<u32>) -> Refusal {
@@ -146,86 +224,10 @@ impl ResultTable {
 
 impl Default for ResultTable {
     fn default() -> Self {
-        let none = BackOff::None;
-        let congestion = EmmCause::CONGESTION;
-        let rows = [
-            // The SIM is unknown, terminated or, at the location update, suspended.
-            row(
-                None,
-                USER_UNKNOWN,
-                None,
-                EmmCause::EPS_AND_NON_EPS_SERVICES_NOT_ALLOWED,
-                none,
-            ),
-            row(
-                None,
-                ROAMING_NOT_ALLOWED,
-                Some(ODB_ALL_APN),
-                EmmCause::EPS_AND_NON_EPS_SERVICES_NOT_ALLOWED,
-                none,
-            ),
-            row(
-                None,
-                ROAMING_NOT_ALLOWED,
-                Some(ODB_HPLMN_APN),
-                EmmCause::EPS_SERVICES_NOT_ALLOWED_IN_PLMN,
-                none,
-            ),
-            row(
-                None,
-                ROAMING_NOT_ALLOWED,
-                None,
-                EmmCause::PLMN_NOT_ALLOWED,
-                none,
-            ),
-            // The subscription does not hold here.
-            row(
-                None,
-                UNKNOWN_EPS_SUBSCRIPTION,
-                None,
-                EmmCause::NO_SUITABLE_CELLS,
-                none,
-            ),
-            row(
-                None,
-                RAT_NOT_ALLOWED,
-                None,
-                EmmCause::ROAMING_NOT_ALLOWED,
-                none,
-            ),
-            row(
-                None,
-                HssResult::Base(5003),
-                None,
-                EmmCause::NO_SUITABLE_CELLS,
-                none,
-            ),
-            // The SIM is paused.
-            row(
-                Some(Stage::Location),
-                HssResult::Base(5012),
-                None,
-                congestion,
-                PAUSE,
-            ),
-            // The network is at fault.
-            row(None, HssResult::Base(5012), None, congestion, FAULT),
-            row(
-                None,
-                AUTHENTICATION_DATA_UNAVAILABLE,
-                None,
-                congestion,
-                FAULT,
-            ),
-            row(None, HssResult::Base(3002), None, congestion, FAULT),
-            row(None, HssResult::Base(3003), None, congestion, FAULT),
-            row(None, HssResult::Base(3004), None, congestion, FAULT),
-            row(None, HssResult::NoAnswer, None, congestion, FAULT),
-        ];
         Self {
-            rows: Vec::from(rows),
+            rows: Vec::from(DEFAULTS),
             otherwise: Refusal {
-                cause: congestion,
+                cause: CONGESTION,
                 back_off: FAULT,
             },
         }

@@ -49,18 +49,12 @@ impl Mme {
         .encode();
         let combined = attach.combined;
         let granted = granted.clone();
-        let Some(tai_list) = TaiList::new(self.config.tais.clone()) else {
+        let Some(accept) = self.attach_accept(id, container, combined) else {
             self.event(Event::Bug {
                 what: "the configured tracking areas make no TAI list",
             });
             return self.reject(id, EmmCause::NETWORK_FAILURE);
         };
-        let t3412 = GprsTimer::from_duration(self.config.t3412);
-        let mut accept = AttachAccept::new(t3412, tai_list, container);
-        accept.guti = Some(self.new_guti(id));
-        accept.t3402 = self.config.t3402.map(GprsTimer::from_duration);
-        // There is no circuit-switched domain: a combined attach is for EPS only.
-        accept.emm_cause = combined.then_some(EmmCause::CS_DOMAIN_NOT_AVAILABLE);
         let completion = Completion {
             apn: granted.apn.clone(),
             addresses: addresses(paa),
@@ -96,6 +90,22 @@ impl Mme {
             enb: link.enb,
             message,
         });
+    }
+
+    fn attach_accept(
+        &mut self,
+        id: UeId,
+        container: Vec<u8>,
+        combined: bool,
+    ) -> Option<AttachAccept> {
+        let tai_list = TaiList::new(self.config.tais.clone())?;
+        let t3412 = GprsTimer::from_duration(self.config.t3412);
+        let mut accept = AttachAccept::new(t3412, tai_list, container);
+        accept.guti = Some(self.new_guti(id));
+        accept.t3402 = self.config.t3402.map(GprsTimer::from_duration);
+        // There is no circuit-switched domain: a combined attach is for EPS only.
+        accept.emm_cause = combined.then_some(EmmCause::CS_DOMAIN_NOT_AVAILABLE);
+        Some(accept)
     }
 
     /// A temporary identity that nobody has. The two highest bits are set, as TS 23.003 §2.8.2.1.2

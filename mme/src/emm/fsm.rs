@@ -104,9 +104,9 @@ impl State {
         use Event as E;
         Ok(match (self, event) {
             (Self::Deregistered | Self::Authenticating, E::IdentityNeeded) => Self::Identifying,
-            (Self::Deregistered | Self::Identifying, E::ImsiKnown) => Self::AwaitingVector,
+            (Self::Deregistered | Self::Identifying, E::ImsiKnown)
+            | (Self::Authenticating, E::SynchFailure) => Self::AwaitingVector,
             (Self::AwaitingVector, E::VectorGiven) => Self::Authenticating,
-            (Self::Authenticating, E::SynchFailure) => Self::AwaitingVector,
             (Self::Authenticating, E::ChallengePassed) => Self::SecuringMode,
             (Self::Deregistered | Self::SecuringMode, E::EsmNeeded) => Self::AwaitingEsm,
             (Self::Deregistered | Self::SecuringMode | Self::AwaitingEsm, E::EsmKnown) => {

@@ -56,10 +56,11 @@ impl Mme {
         self.release_asked(id, ReleaseCause::TransportResourceUnavailable);
     }
 
-    /// The gateway does not know the bearer, TS 23.007 §21: the UE makes a new one.
+    /// The gateway does not know the bearer, TS 23.007 §21: the UE makes a new one. It is told a
+    /// little later, since a withdrawal begins in the same way.
     pub(crate) fn gateway_lost_bearer(&mut self, id: UeId) {
         self.close_session(id, true);
-        self.session_lost(id, DetachReason::GatewayLost);
+        self.session_lost(id, false);
     }
 
     /// The gateway restarted or cannot be reached: its sessions end, and their UEs come back.
@@ -75,18 +76,20 @@ impl Mme {
         for id in &lost {
             // It has forgotten the session, so there is nothing to delete there.
             self.close_session(*id, false);
-            self.session_lost(*id, DetachReason::GatewayLost);
+            self.session_lost(*id, true);
         }
         lost.len()
     }
 
-    fn session_lost(&mut self, id: UeId, reason: DetachReason) {
+    fn session_lost(&mut self, id: UeId, at_once: bool) {
         match self.ues.get(&id).map(|ue| &ue.emm) {
             Some(Emm::Attaching(attach)) if !matches!(attach.step, super::Step::Complete(_)) => {
                 self.abort_attach(id, "the gateway lost the session");
             }
             Some(Emm::Attaching(_) | Emm::Registered) => {
-                self.detach_by_network(id, Detaching::new(true, None, reason));
+                let mut detaching = Detaching::new(true, None, DetachReason::GatewayLost);
+                detaching.sent = at_once;
+                self.detach_by_network(id, detaching);
             }
             // The UE is leaving anyway.
             Some(Emm::Detaching(_) | Emm::Deregistered) | None => {}

@@ -14,6 +14,9 @@ use crate::event::Event;
 use crate::s1::Endpoint;
 use crate::sgw::SessionKey;
 
+/// Control addresses of gateways beyond those of the configuration that are remembered.
+const MAX_GATEWAYS: usize = 1_024;
+
 impl Mme {
     /// Only gateways speak here: those of the configuration, and the addresses that they gave.
     pub(super) fn receive_s5c(&mut self, datagram: Datagram) {
@@ -30,12 +33,7 @@ impl Mme {
 
     fn is_gateway(&self, ip: IpAddr) -> bool {
         let configured = self.config.pgws.values().chain(&self.config.default_pgw);
-        configured.into_iter().any(|g| g.ip() == ip)
-            || self
-                .sgw
-                .table
-                .iter()
-                .any(|s| s.pgw_c.is_some_and(|(g, _)| g.ip() == ip))
+        configured.into_iter().any(|g| g.ip() == ip) || self.gateways.contains(&ip)
     }
 
     pub(super) fn handle_s5c(&mut self, output: S5c) {
@@ -190,6 +188,10 @@ impl Mme {
         };
         if accepted {
             session.pgw_c = control;
+            let other = control.map(|(g, _)| g.ip()).filter(|ip| *ip != remote.ip());
+            if let Some(ip) = other.filter(|_| self.gateways.len() < MAX_GATEWAYS) {
+                self.gateways.insert(ip);
+            }
         }
         let complete = control.zip(user).zip(response.paa).filter(|_| accepted);
         let Some(((_, user), paa)) = complete else {

@@ -226,6 +226,11 @@ impl Sgw {
         datagram: &Datagram,
     ) -> Option<Relayed> {
         self.counters.unknown_teid += 1;
+        // A tunnel that was just closed: whoever sends is being told by other means, and an eNB
+        // that drops the UE now would cut off the DETACH REQUEST that is on its way.
+        if self.table.is_resting(now, teid) {
+            return None;
+        }
         if now.since(self.window.0) >= Duration::from_secs(1) {
             self.window = (now, 0);
         }
@@ -277,13 +282,11 @@ impl Sgw {
                 .and_then(|s| if side == Side::S1u { s.enb } else { s.pgw_u });
             peer == from && end.is_some_and(|e| e.teid == teid && e.address.ip() == from)
         });
-        match key {
-            Some(key) => Relayed::Broken(side, key, from, teid),
-            None => {
-                self.counters.wrong_peer += 1;
-                Relayed::Baseless(from, teid)
-            }
-        }
+        let Some(key) = key else {
+            self.counters.wrong_peer += 1;
+            return Relayed::Baseless(from, teid);
+        };
+        Relayed::Broken(side, key, from, teid)
     }
 
     /// The eNB's endpoint is known: the packets that waited for it, in their order.

@@ -11,7 +11,7 @@ use crate::emm::UeId;
 use crate::s1::Endpoint;
 
 /// How long a TEID rests before its index is used again: longer than any retransmission.
-const QUARANTINE: Duration = Duration::from_secs(60);
+const QUARANTINE: Duration = Duration::from_mins(1);
 /// The low bits of a TEID are the index of its session, the rest is random.
 const INDEX_BITS: u32 = 20;
 /// Indexes that a TEID can hold; index 0 is not used.
@@ -56,10 +56,17 @@ pub(crate) struct Wanted {
     pub(crate) ebi: Ebi,
 }
 
+#[derive(Debug, Default)]
+struct Slot {
+    session: Option<Session>,
+    /// S5-U and S1-U endpoints of the session before, and until when they rest.
+    former: Option<(Instant, Teid, Teid)>,
+}
+
 /// Sessions by dense index. A TEID leads to its slot without a search; the whole value must match.
 #[derive(Debug, Default)]
 pub(crate) struct Table {
-    slots: Vec<Option<Session>>,
+    slots: Vec<Slot>,
     resting: VecDeque<(Instant, u32)>,
     /// Peers' endpoints, for their Error Indications only.
     peers: BTreeMap<(IpAddr, Teid), SessionKey>,
@@ -98,13 +105,13 @@ impl Table {
             if self.slots.len() >= INDEXES {
                 return None;
             }
-            self.slots.push(None);
+            self.slots.push(Slot::default());
             next
         };
         let mut teid = || Teid::new(rng.next_u32() << INDEX_BITS | (index + 1));
         let (s5c, s5u, s1u) = (teid()?, teid()?, teid()?);
         let slot = self.slots.get_mut(usize::try_from(index).ok()?)?;
-        *slot = Some(Session {
+        slot.session = Some(Session {
             ue: wanted.ue,
             imsi: wanted.imsi,
             apn: wanted.apn,
@@ -126,10 +133,12 @@ impl Table {
     pub(crate) fn close(&mut self, now: Instant, key: SessionKey) -> Option<Session> {
         let index = index_of(key.0)?;
         let slot = self.slots.get_mut(index)?;
-        let session = slot.take_if(|s| s.s5c == key.0)?;
+        let session = slot.session.take_if(|s| s.s5c == key.0)?;
+        let until = now + QUARANTINE;
+        slot.former = Some((until, session.s5u, session.s1u));
         self.live -= 1;
         let index = u32::try_from(index).ok()?;
-        self.resting.push_back((now + QUARANTINE, index));
+        self.resting.push_back((until, index));
         for end in [session.pgw_u, session.enb].into_iter().flatten() {
             self.forget_peer(end, key);
         }
@@ -137,11 +146,11 @@ impl Table {
     }
 
     fn slot(&self, teid: Teid) -> Option<&Session> {
-        self.slots.get(index_of(teid)?)?.as_ref()
+        self.slots.get(index_of(teid)?)?.session.as_ref()
     }
 
     fn slot_mut(&mut self, teid: Teid) -> Option<&mut Session> {
-        self.slots.get_mut(index_of(teid)?)?.as_mut()
+        self.slots.get_mut(index_of(teid)?)?.session.as_mut()
     }
 
     pub(crate) fn get(&self, key: SessionKey) -> Option<&Session> {
@@ -160,6 +169,12 @@ impl Table {
     /// The session whose downlink endpoint `teid` is.
     pub(crate) fn by_s5u(&mut self, teid: Teid) -> Option<&mut Session> {
         self.slot_mut(teid).filter(|s| s.s5u == teid)
+    }
+
+    /// Whether the endpoint was one of a session that closed a short while ago.
+    pub(crate) fn is_resting(&self, now: Instant, teid: Teid) -> bool {
+        let former = index_of(teid).and_then(|i| self.slots.get(i)?.former);
+        former.is_some_and(|(until, s5u, s1u)| now < until && (teid == s5u || teid == s1u))
     }
 
     /// The session that sends to the peer's endpoint.
@@ -199,7 +214,7 @@ impl Table {
 
     /// Every session, in the order of its index.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Session> {
-        self.slots.iter().flatten()
+        self.slots.iter().filter_map(|slot| slot.session.as_ref())
     }
 }
 
