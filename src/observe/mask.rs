@@ -92,7 +92,7 @@ fn mask_avp(avp: &mut [u8], length: usize, depth: u8) {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
     fn avp(code: u32, value: &[u8]) -> Vec<u8> {
@@ -105,7 +105,7 @@ mod tests {
         out
     }
 
-    fn answer() -> Vec<u8> {
+    pub(in crate::observe) fn answer() -> Vec<u8> {
         let vector = [
             avp(1447, &[0xd1; 16]),
             avp(1448, &[0xd2; 9]),
