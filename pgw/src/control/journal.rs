@@ -1,0 +1,187 @@
+use alloc::string::ToString;
+use alloc::vec::Vec;
+use core::net::Ipv4Addr;
+
+use heiiki_types::{Apn, Imsi, PersistSeq, Record};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::bars::Order;
+use super::session::Row;
+use crate::user_plane::Slot;
+
+/// The tables of a gateway on disk.
+const META: u8 = 1;
+const SESSIONS: u8 = 2;
+const BARS: u8 = 3;
+const RESERVATIONS: u8 = 4;
+const PEERS: u8 = 5;
+
+/// The layout of the rows; a disk with another is not read.
+const FORMAT: u32 = 1;
+
+const KEY_FORMAT: &[u8] = b"format";
+const KEY_STARTS: &[u8] = b"starts";
+const KEY_RESTART_COUNTER: &[u8] = b"restart_counter";
+const KEY_CHARGING_MARK: &[u8] = b"charging_mark";
+
+fn row<T: Serialize>(table: u8, key: Vec<u8>, value: &T) -> Record {
+    Record {
+        table,
+        key,
+        // Encoding into a growing vector fails for no type of this module.
+        value: Some(postcard::to_allocvec(value).unwrap_or_default()),
+    }
+}
+
+fn meta<T: Serialize>(key: &[u8], value: &T) -> Record {
+    row(META, key.to_vec(), value)
+}
+
+fn read<T: DeserializeOwned>(octets: &[u8]) -> Option<T> {
+    postcard::from_bytes(octets).ok()
+}
+
+/// A session, or the rest of one.
+pub(crate) fn session(slot: Slot, value: &Row) -> Record {
+    row(SESSIONS, slot.0.to_be_bytes().to_vec(), value)
+}
+
+/// A bar or the lift of one.
+pub(crate) fn order(imsi: Imsi, value: &Order) -> Record {
+    row(BARS, imsi.to_string().into_bytes(), value)
+}
+
+fn reservation_key(apn: &Apn, address: Ipv4Addr) -> Vec<u8> {
+    let mut key = apn.as_str().as_bytes().to_vec();
+    key.push(0);
+    key.extend(address.octets());
+    key
+}
+
+/// An address that belongs to a SIM.
+pub(crate) fn reservation(apn: &Apn, address: Ipv4Addr, imsi: Imsi) -> Record {
+    row(RESERVATIONS, reservation_key(apn, address), &imsi)
+}
+
+/// An address that belongs to nobody any more.
+pub(crate) fn no_reservation(apn: &Apn, address: Ipv4Addr) -> Record {
+    Record {
+        table: RESERVATIONS,
+        key: reservation_key(apn, address),
+        value: None,
+    }
+}
+
+/// The restart counter that an SGW has shown.
+pub(crate) fn peer(address: core::net::IpAddr, counter: u8) -> Record {
+    row(PEERS, address.to_string().into_bytes(), &counter)
+}
+
+/// Charging IDs below the mark may have been used.
+pub(crate) fn charging_mark(mark: u32) -> Record {
+    meta(KEY_CHARGING_MARK, &mark)
+}
+
+/// What is written at every start, before anything is answered.
+pub(crate) fn start(starts: u32, restart_counter: u8) -> [Record; 3] {
+    [
+        meta(KEY_FORMAT, &FORMAT),
+        meta(KEY_STARTS, &starts),
+        meta(KEY_RESTART_COUNTER, &restart_counter),
+    ]
+}
+
+/// Everything that was on disk.
+#[derive(Debug, Default)]
+pub(crate) struct Disk {
+    pub(crate) starts: u32,
+    pub(crate) restart_counter: Option<u8>,
+    pub(crate) charging_mark: u32,
+    pub(crate) rows: Vec<Row>,
+    pub(crate) orders: Vec<(Imsi, Order)>,
+    pub(crate) reservations: Vec<(Apn, Ipv4Addr, Imsi)>,
+    pub(crate) peers: Vec<(core::net::IpAddr, u8)>,
+    /// Something could not be read, so sessions may be missing: what is to be written so that the
+    /// next start finds nothing wrong.
+    pub(crate) repairs: Vec<Record>,
+}
+
+impl Disk {
+    /// Sorts the rows into their tables.
+    pub(crate) fn read(records: Vec<Record>) -> Self {
+        let mut disk = Self::default();
+        for record in records {
+            let Some(value) = record.value else { continue };
+            if disk.take(record.table, &record.key, &value).is_none() {
+                disk.repairs.push(Record {
+                    value: None,
+                    ..record
+                });
+            }
+        }
+        disk
+    }
+
+    fn take(&mut self, table: u8, key: &[u8], value: &[u8]) -> Option<()> {
+        match table {
+            META => match key {
+                KEY_FORMAT => return (read::<u32>(value)? == FORMAT).then_some(()),
+                KEY_STARTS => self.starts = read(value)?,
+                KEY_RESTART_COUNTER => self.restart_counter = Some(read(value)?),
+                KEY_CHARGING_MARK => self.charging_mark = read(value)?,
+                _ => return None,
+            },
+            SESSIONS => self.rows.push(read(value)?),
+            BARS => {
+                let imsi = core::str::from_utf8(key).ok()?.parse().ok()?;
+                let read = read(value);
+                let is_readable = read.is_some();
+                let value = read.unwrap_or_else(Order::unreadable);
+                if !is_readable {
+                    self.repairs.push(order(imsi, &value));
+                }
+                self.orders.push((imsi, value));
+            }
+            RESERVATIONS => {
+                let (apn, address) = key.split_last_chunk::<4>()?;
+                let apn = core::str::from_utf8(apn.strip_suffix(&[0])?).ok()?;
+                let address = Ipv4Addr::from(*address);
+                self.reservations
+                    .push((apn.parse().ok()?, address, read(value)?));
+            }
+            PEERS => {
+                let address = core::str::from_utf8(key).ok()?.parse().ok()?;
+                self.peers.push((address, read(value)?));
+            }
+            _ => return None,
+        }
+        Some(())
+    }
+}
+
+/// Numbers what is sent to the disk.
+#[derive(Debug, Default)]
+pub(crate) struct Journal {
+    last: PersistSeq,
+    has_failed: bool,
+}
+
+impl Journal {
+    /// The number of the next request; none when the disk has failed.
+    pub(crate) fn next(&mut self) -> Option<PersistSeq> {
+        if self.has_failed {
+            return None;
+        }
+        self.last.0 += 1;
+        Some(self.last)
+    }
+
+    pub(crate) const fn fail(&mut self) {
+        self.has_failed = true;
+    }
+
+    pub(crate) const fn has_failed(&self) -> bool {
+        self.has_failed
+    }
+}

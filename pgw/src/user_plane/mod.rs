@@ -1,0 +1,20 @@
+//! The user plane: workers that pass packets between tunnels and segments.
+//!
+//! A [`Worker`] owns the sessions whose place in the table falls to it, and is the only one that
+//! touches them. It takes batches of packets that stay in the caller's buffers and writes a
+//! verdict beside each: nothing is copied or allocated for a packet that passes. Control changes
+//! its tables by [`Update`]s between batches; a packet of the batch after the answer sees the
+//! change, and no later one misses it.
+
+mod icmp;
+mod limit;
+mod packet;
+mod tables;
+mod update;
+mod worker;
+
+pub use update::{
+    Answer, Direction, Gone, Notice, Reach, RefusedPacket, SessionEntry, SessionId, Slot, Update,
+    Usage, WorkerCounters,
+};
+pub use worker::{Downlink, DownlinkVerdict, Origin, Reply, Uplink, UplinkVerdict, Worker};

@@ -1,0 +1,342 @@
+use alloc::collections::BTreeSet;
+use alloc::vec::Vec;
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use heiiki_types::{Duration, Imsi, Protections, Teid};
+
+use super::limit::{Bucket, Reporter};
+use super::packet::is_group;
+use super::update::{Reach, SessionEntry, SessionId, Slot, Usage};
+use crate::address_set::AddressSet;
+use crate::config::{AccessId, Network, TenantId};
+use crate::egress::{ClosedEgress, OpenLabEgress};
+use crate::refusal::Refusal;
+
+/// A session as its worker sees it.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) teid: Teid,
+    pub(super) forward: bool,
+    pub(super) tenant: TenantId,
+    pub(super) access: AccessId,
+    pub(super) address: Ipv4Addr,
+    pub(super) peer: SocketAddr,
+    pub(super) peer_teid: Teid,
+    pub(super) session: SessionId,
+    pub(super) imsi: Imsi,
+    pub(super) usage: Usage,
+    pub(super) icmp: Bucket,
+    pub(super) reporter: Reporter,
+}
+
+impl Entry {
+    pub(super) fn new(entry: &SessionEntry) -> Self {
+        Self {
+            teid: entry.teid,
+            forward: true,
+            tenant: entry.tenant,
+            access: entry.access,
+            address: entry.address,
+            peer: entry.peer,
+            peer_teid: entry.peer_teid,
+            session: entry.session,
+            imsi: entry.imsi,
+            usage: Usage::default(),
+            icmp: Bucket::new(10, Duration::from_millis(100)),
+            reporter: Reporter::default(),
+        }
+    }
+}
+
+/// The addresses of one pool: for each, the session that has it. Dense from the first address of
+/// the pool, and grown as far as sessions have had addresses.
+#[derive(Debug)]
+pub(super) struct PoolTable {
+    first: u32,
+    last: u32,
+    pub(super) gateway: Ipv4Addr,
+    /// A slot plus one; zero is nobody.
+    slots: Vec<u32>,
+}
+
+impl PoolTable {
+    fn place(&self, address: Ipv4Addr) -> Option<usize> {
+        let bits = address.to_bits();
+        if bits > self.last {
+            return None;
+        }
+        usize::try_from(bits.checked_sub(self.first)?).ok()
+    }
+
+    fn slot(&self, place: usize) -> Option<Slot> {
+        let slot = self.slots.get(place).copied().unwrap_or(0);
+        slot.checked_sub(1).map(Slot)
+    }
+}
+
+/// The forwarding tables of one tenant.
+#[derive(Debug)]
+pub(super) struct TenantTable {
+    pub(super) pools: Vec<PoolTable>,
+    pub(super) egress: ClosedEgress,
+    infrastructure: AddressSet,
+    others: AddressSet,
+    ue_to_ue: bool,
+}
+
+impl TenantTable {
+    /// The pool that `address` is in, and whose it is.
+    pub(super) fn holder(&self, address: Ipv4Addr) -> Option<(&PoolTable, Option<Slot>)> {
+        self.pools
+            .iter()
+            .find_map(|pool| pool.place(address).map(|place| (pool, pool.slot(place))))
+    }
+
+    fn set(&mut self, address: Ipv4Addr, change: impl Fn(u32) -> u32) {
+        for pool in &mut self.pools {
+            if let Some(place) = pool.place(address) {
+                if pool.slots.len() <= place {
+                    pool.slots.resize(place + 1, 0);
+                }
+                if let Some(slot) = pool.slots.get_mut(place) {
+                    *slot = change(*slot);
+                }
+            }
+        }
+    }
+
+    /// Gives `address` to a session.
+    pub(super) fn map(&mut self, address: Ipv4Addr, slot: Slot) {
+        self.set(address, |_| slot.0 + 1);
+    }
+
+    /// Takes `address` from `slot`, unless it is another session's by now.
+    pub(super) fn unmap(&mut self, address: Ipv4Addr, slot: Slot) {
+        self.set(address, |s| if s == slot.0 + 1 { 0 } else { s });
+    }
+
+    fn has_ue_address(&self, address: IpAddr) -> bool {
+        matches!(address, IpAddr::V4(a) if self.holder(a).is_some())
+    }
+}
+
+/// What happens to a packet because of where it goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rule {
+    /// To the corporate segment of this tenant, its own unless isolation is off.
+    Segment(TenantId),
+    /// To a UE of this tenant.
+    Ue(TenantId),
+    /// To the sentinel of an open lab.
+    Sentinel,
+    /// Nowhere.
+    Refuse(Refusal),
+}
+
+/// The one thing in which access points of a tenant differ: what a lab has opened.
+#[derive(Debug)]
+struct AccessTable {
+    tenant: TenantId,
+    open_lab: Option<OpenLabEgress>,
+}
+
+/// Every tenant's tables and the rules over them.
+#[derive(Debug)]
+pub(super) struct Routes {
+    tenants: Vec<TenantTable>,
+    accesses: Vec<AccessTable>,
+    pub(super) protections: Protections,
+}
+
+impl Routes {
+    pub(super) fn new(network: &Network) -> Self {
+        let tenants = (0..).map(TenantId).zip(&network.tenants);
+        let tenants = tenants
+            .map(|(id, tenant)| TenantTable {
+                pools: network
+                    .accesses
+                    .iter()
+                    .filter(|a| a.tenant == id)
+                    .flat_map(|a| a.ranges().map(|range| (range, a.gateway())))
+                    .map(|((first, last), gateway)| PoolTable {
+                        first,
+                        last,
+                        gateway,
+                        slots: Vec::new(),
+                    })
+                    .collect(),
+                egress: tenant.egress.clone(),
+                infrastructure: tenant.infrastructure.clone(),
+                others: tenant.others.clone(),
+                ue_to_ue: tenant.ue_to_ue,
+            })
+            .collect();
+        let accesses = network.accesses.iter().map(|access| AccessTable {
+            tenant: access.tenant,
+            open_lab: access.config.open_lab,
+        });
+        Self {
+            tenants,
+            accesses: accesses.collect(),
+            protections: network.protections,
+        }
+    }
+
+    pub(super) fn tenant(&self, id: TenantId) -> Option<&TenantTable> {
+        self.tenants.get(usize::from(id.0))
+    }
+
+    pub(super) fn tenant_mut(&mut self, id: TenantId) -> Option<&mut TenantTable> {
+        self.tenants.get_mut(usize::from(id.0))
+    }
+
+    /// The tenant whose tables count for `destination`. Always the sender's own; only with
+    /// isolation switched off it is whoever comes first with that address.
+    fn routing_domain(&self, own: TenantId, destination: IpAddr) -> TenantId {
+        if self.protections.tenant_isolation {
+            return own;
+        }
+        let knows =
+            |t: &TenantTable| t.has_ue_address(destination) || t.egress.permits(destination);
+        (0..)
+            .map(TenantId)
+            .zip(&self.tenants)
+            .find(|(_, t)| knows(t))
+            .map_or(own, |(id, _)| id)
+    }
+
+    fn access(&self, id: AccessId) -> Option<&AccessTable> {
+        self.accesses.get(usize::from(id.0))
+    }
+
+    /// The rule for packets of `access` to `destination`. It depends on nothing but the sets that
+    /// [`Self::reach`] takes its borders from.
+    pub(super) fn rule(&self, access: AccessId, destination: IpAddr) -> Rule {
+        let Some(access) = self.access(access) else {
+            return Rule::Refuse(Refusal::NotDeclared);
+        };
+        let id = self.routing_domain(access.tenant, destination);
+        let (Some(own), Some(table)) = (self.tenant(access.tenant), self.tenant(id)) else {
+            return Rule::Refuse(Refusal::NotDeclared);
+        };
+        if is_group(destination) {
+            return Rule::Refuse(Refusal::Multicast);
+        }
+        if self.protections.infrastructure_deny && own.infrastructure.contains(destination) {
+            return Rule::Refuse(Refusal::Infrastructure);
+        }
+        if table.has_ue_address(destination) {
+            return if own.ue_to_ue || !self.protections.ue_isolation {
+                Rule::Ue(id)
+            } else {
+                Rule::Refuse(Refusal::UeToUe)
+            };
+        }
+        if table.egress.permits(destination) {
+            return Rule::Segment(id);
+        }
+        if own.others.contains(destination) {
+            return Rule::Refuse(Refusal::CrossTenant);
+        }
+        if access.open_lab.is_some() {
+            return Rule::Sentinel;
+        }
+        if self.protections.closed_egress {
+            Rule::Refuse(Refusal::NotDeclared)
+        } else {
+            Rule::Segment(id)
+        }
+    }
+
+    /// Everything that packets of each access point can reach, by set arithmetic: the rule is
+    /// constant between two neighbouring borders of the sets that it looks at, so one question for
+    /// each such interval answers for all of IPv4 and IPv6. The question is put to the same
+    /// function that packets are put to.
+    pub(super) fn reach(&self) -> Vec<Reach> {
+        let (v4, v6) = self.borders();
+        let reach = |(id, access): (AccessId, &AccessTable)| {
+            let mut reach = Reach::default();
+            let ends = v4.iter().skip(1).map(|next| next - 1).chain([u32::MAX]);
+            for (first, last) in v4.iter().zip(ends) {
+                let [first, last] = [*first, last].map(|bits| Ipv4Addr::from_bits(bits).into());
+                let rule = self.rule(id, first);
+                add_interval(access.tenant, &mut reach, rule, first, last);
+            }
+            let ends = v6.iter().skip(1).map(|next| next - 1).chain([u128::MAX]);
+            for (first, last) in v6.iter().zip(ends) {
+                let [first, last] = [*first, last].map(|bits| Ipv6Addr::from_bits(bits).into());
+                let rule = self.rule(id, first);
+                add_interval(access.tenant, &mut reach, rule, first, last);
+            }
+            reach
+        };
+        (0..).map(AccessId).zip(&self.accesses).map(reach).collect()
+    }
+
+    /// The first address of every interval on which all rules are constant.
+    fn borders(&self) -> (BTreeSet<u32>, BTreeSet<u128>) {
+        let mut v4 = BTreeSet::from([0_u32, 0xe000_0000, 0xf000_0000, u32::MAX]);
+        let mut v6 = BTreeSet::from([0_u128, 0xff00 << 112]);
+        let mut border = |first: IpAddr, last: IpAddr| match (first, last) {
+            (IpAddr::V4(first), IpAddr::V4(last)) => {
+                v4.insert(first.to_bits());
+                v4.extend(last.to_bits().checked_add(1));
+            }
+            (IpAddr::V6(first), IpAddr::V6(last)) => {
+                v6.insert(first.to_bits());
+                v6.extend(last.to_bits().checked_add(1));
+            }
+            _ => {}
+        };
+        for table in &self.tenants {
+            let sets = [
+                table.egress.destinations(),
+                &table.infrastructure,
+                &table.others,
+            ];
+            for (first, last) in sets.into_iter().flat_map(AddressSet::ranges) {
+                border(first, last);
+            }
+            for pool in &table.pools {
+                let [first, last] = [pool.first, pool.last].map(Ipv4Addr::from_bits);
+                border(first.into(), last.into());
+            }
+        }
+        (v4, v6)
+    }
+
+    /// Whether packets from `source` in the segment may go to a UE of `access`.
+    pub(super) fn admits_source(&self, access: AccessId, source: IpAddr) -> bool {
+        if !self.protections.closed_egress || !self.protections.tenant_isolation {
+            return true;
+        }
+        self.access(access).is_some_and(|access| {
+            access.open_lab.is_some()
+                || self
+                    .tenant(access.tenant)
+                    .is_some_and(|t| t.egress.permits(source))
+        })
+    }
+
+    /// The session that has `address` in `tenant`.
+    pub(super) fn session_at(&self, tenant: TenantId, address: Ipv4Addr) -> Option<Slot> {
+        let own = self.tenant(self.routing_domain(tenant, address.into()))?;
+        own.holder(address)?.1
+    }
+
+    /// The gateway's own address in the pool of a UE.
+    pub(super) fn gateway(&self, tenant: TenantId, address: Ipv4Addr) -> Option<Ipv4Addr> {
+        Some(self.tenant(tenant)?.holder(address)?.0.gateway)
+    }
+}
+
+fn add_interval(tenant: TenantId, reach: &mut Reach, rule: Rule, first: IpAddr, last: IpAddr) {
+    let set = match rule {
+        Rule::Segment(id) | Rule::Ue(id) if id != tenant => &mut reach.foreign,
+        Rule::Segment(_) => &mut reach.segment,
+        Rule::Ue(_) => &mut reach.ues,
+        Rule::Sentinel => &mut reach.sentinel,
+        Rule::Refuse(_) => return,
+    };
+    set.insert_range(first, last);
+}

@@ -1,0 +1,218 @@
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use heiiki_types::{Imsi, Instant, Teid};
+
+use crate::address_set::AddressSet;
+use crate::config::{AccessId, TenantId};
+use crate::refusal::{Refusal, RefusalCounts};
+
+/// A place in the session table: the index part of the session's TEIDs. Its worker is the
+/// remainder of its division by the number of workers.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
+pub struct Slot(pub u32);
+
+/// The number of a session: its Charging ID, never used twice by a gateway (TS 32.298 §5.1.2.2.3).
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
+pub struct SessionId(pub u32);
+
+/// What a worker needs of a session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionEntry {
+    /// Its place in the table.
+    pub slot: Slot,
+    /// Its number.
+    pub session: SessionId,
+    /// Whose it is.
+    pub imsi: Imsi,
+    /// The routing domain.
+    pub tenant: TenantId,
+    /// The access point.
+    pub access: AccessId,
+    /// The UE's address.
+    pub address: Ipv4Addr,
+    /// The gateway's own TEID for uplink packets.
+    pub teid: Teid,
+    /// The SGW's end of the tunnel.
+    pub peer: SocketAddr,
+    /// The SGW's TEID for downlink packets.
+    pub peer_teid: Teid,
+}
+
+/// A session that goes, with what every worker needs to forget it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gone {
+    /// Its place in the table.
+    pub slot: Slot,
+    /// The routing domain.
+    pub tenant: TenantId,
+    /// The address that it had.
+    pub address: Ipv4Addr,
+}
+
+/// A change of a worker's tables, or a question about them. A worker takes one only between two
+/// batches, so its answer says that the batch boundary is passed.
+#[derive(Clone, Debug)]
+pub enum Update {
+    /// A session begins to forward. Every worker learns the address, the owner also the session.
+    Install(Arc<SessionEntry>),
+    /// The tunnel moved to another SGW or another of its TEIDs.
+    MovePeer {
+        /// The session's place.
+        slot: Slot,
+        /// The SGW's new end.
+        peer: SocketAddr,
+        /// The SGW's new TEID.
+        peer_teid: Teid,
+    },
+    /// These sessions forward nothing more. Sent to every worker.
+    StopForwarding(Arc<[Gone]>),
+    /// These sessions are forgotten. Sent to every worker.
+    Remove(Arc<[Gone]>),
+    /// Asks for [`Answer::Counters`].
+    ReadCounters,
+    /// Asks for [`Answer::Session`].
+    ReadSession(Slot),
+    /// Asks for [`Answer::Reach`].
+    ReadReach,
+}
+
+/// What a session sent and received.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Usage {
+    /// Packets from the UE that were passed on.
+    pub uplink_packets: u64,
+    /// Their octets.
+    pub uplink_octets: u64,
+    /// Packets to the UE that were passed on.
+    pub downlink_packets: u64,
+    /// Their octets.
+    pub downlink_octets: u64,
+    /// When the last packet from the UE was passed on.
+    pub last_uplink: Option<Instant>,
+    /// When the last packet to the UE was passed on.
+    pub last_downlink: Option<Instant>,
+    /// Refused packets by reason.
+    pub refused: RefusalCounts,
+}
+
+impl Usage {
+    /// Adds another session's use.
+    pub fn add(&mut self, other: &Self) {
+        self.uplink_packets += other.uplink_packets;
+        self.uplink_octets += other.uplink_octets;
+        self.downlink_packets += other.downlink_packets;
+        self.downlink_octets += other.downlink_octets;
+        self.last_uplink = self.last_uplink.max(other.last_uplink);
+        self.last_downlink = self.last_downlink.max(other.last_downlink);
+        self.refused.add(&other.refused);
+    }
+}
+
+/// All that a worker counted, sessions that have ended included.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct WorkerCounters {
+    /// Everything that was passed on, and refused with or without a session.
+    pub total: Usage,
+    /// Sessions in the table.
+    pub sessions: u32,
+    /// ICMP errors sent.
+    pub icmp_errors: u64,
+    /// Error Indications sent.
+    pub error_indications: u64,
+    /// Refusals that were counted but not reported one by one.
+    pub unreported: u64,
+}
+
+/// Where packets of one access point's UEs can go, read from the live tables.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reach {
+    /// Destinations that are handed to the tenant's own segment.
+    pub segment: AddressSet,
+    /// Destinations that are UEs of the tenant.
+    pub ues: AddressSet,
+    /// Destinations that are handed to another tenant.
+    pub foreign: AddressSet,
+    /// Destinations that are handed to the sentinel of an open lab.
+    pub sentinel: AddressSet,
+}
+
+/// What a worker says to an [`Update`].
+#[derive(Clone, Debug)]
+pub enum Answer {
+    /// The tables are changed.
+    Done,
+    /// The sessions are gone. This is what they had used.
+    Removed {
+        /// For each session that the worker owned.
+        usage: Vec<(Slot, Usage)>,
+        /// Packets that waited somewhere and were thrown away.
+        purged: u64,
+    },
+    /// Totals.
+    Counters(Box<WorkerCounters>),
+    /// One session's use; none if the worker does not own it.
+    Session(Option<Box<(SessionId, Usage)>>),
+    /// For each access point, where packets of its UEs can go.
+    Reach {
+        /// In the order of the access points.
+        accesses: Vec<Reach>,
+        /// Sessions whose forward flag is on.
+        forwarding: u32,
+    },
+}
+
+/// Which way a packet went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// From the UE.
+    Uplink,
+    /// To the UE.
+    Downlink,
+}
+
+/// A refused packet, as far as anyone can tell what it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct RefusedPacket {
+    /// The session, if the packet was tied to one.
+    pub session: Option<SessionId>,
+    /// The session's subscriber.
+    pub imsi: Option<Imsi>,
+    /// Which way it went.
+    pub direction: Direction,
+    /// Why it was refused.
+    pub reason: Refusal,
+    /// Its source.
+    pub source: Option<IpAddr>,
+    /// Its destination.
+    pub destination: Option<IpAddr>,
+    /// Its IP protocol number.
+    pub protocol: Option<u8>,
+    /// Its UDP or TCP destination port.
+    pub port: Option<u16>,
+    /// Similar refusals since the last report that were counted only.
+    pub suppressed: u32,
+}
+
+/// What a worker tells of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// A packet was refused; reported at a bounded rate.
+    Refused(RefusedPacket),
+    /// An SGW says that it does not know a TEID (TS 29.281 §7.3.1).
+    ErrorIndication {
+        /// Who says so: the source of the datagram.
+        from: IpAddr,
+        /// The TEID of the gateway's packet.
+        teid: Teid,
+        /// Whose TEID that is, in the message's own words.
+        peer: IpAddr,
+    },
+}
