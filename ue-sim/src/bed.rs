@@ -401,13 +401,13 @@ impl Bed {
             body: Body::ActivateDefaultEpsBearerContextRequest(activate),
         };
         let tais = TaiList::new([self.enb.config().tai].into()).unwrap();
-        let t3412 = GprsTimer::from_duration(Duration::from_secs(3_240));
+        let t3412 = GprsTimer::from_duration(Duration::from_mins(54));
         let mut accept = emm::AttachAccept::new(t3412, tais, container.encode());
         accept.guti = Some(self.guti());
         emm::Message::AttachAccept(accept)
     }
 
-    pub(crate) fn sgw(&self) -> Endpoint {
+    pub(crate) fn sgw() -> Endpoint {
         Endpoint {
             teid: Teid::new(0xabcd).unwrap(),
             address: "127.0.2.1:2152".parse::<SocketAddr>().unwrap(),
@@ -423,7 +423,7 @@ impl Bed {
             enb_ue_id: self.enb_ue_id,
             mme_ue_id: self.mme_ue_id,
             ebi: Ebi::FIRST,
-            sgw_f_teid: self.sgw(),
+            sgw_f_teid: Self::sgw(),
             nas,
             ue_ambr: Ambr {
                 uplink_bps: bps,

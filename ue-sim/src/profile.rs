@@ -14,6 +14,10 @@ pub enum RejectTolerance {
 
 /// The manners of a UE. Shared by many UEs of one kind.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each manner is a switch of its own"
+)]
 pub struct UeProfile {
     /// The APN to ask for; `None` leaves the choice to the network.
     pub apn: Option<Apn>,
@@ -76,7 +80,7 @@ impl UeProfile {
             mtu: 1_400,
             tcp_window: 65_535,
             probe_timeout: Duration::from_secs(2),
-            http_timeout: Duration::from_secs(60),
+            http_timeout: Duration::from_mins(1),
         }
     }
 }

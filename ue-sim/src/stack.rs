@@ -224,7 +224,7 @@ impl Stack {
                 payload,
             } => {
                 if !self.flow_datagram(now, (src, src_port), dst_port, payload) {
-                    self.to_interface(now, octets);
+                    self.deliver(now, octets);
                 }
             }
             Kind::EchoReply { src, ident, seq } => self.echo_reply(now, src, ident, seq),
@@ -235,7 +235,7 @@ impl Stack {
                 dst,
                 local,
             } => self.unreachable(now, from, code, protocol, dst, local),
-            Kind::Other => self.to_interface(now, octets),
+            Kind::Other => self.deliver(now, octets),
             Kind::Foreign => self.counters.foreign_packets += 1,
         }
     }

@@ -27,7 +27,7 @@ use crate::event::{Event, ProbeOutcome, Restriction};
 use crate::stack::Stack;
 use crate::timers::{Running, Timer};
 use crate::usim::Usim;
-use crate::{NasProtection, UeCommand, UeProfile};
+use crate::{UeCommand, UeProfile};
 
 use detach::Leaving;
 use esm::Bearer;
@@ -37,8 +37,10 @@ mod authentication;
 mod detach;
 mod esm;
 mod identity;
+mod power;
 mod reject;
 mod security_mode;
+mod send;
 
 /// What a call of a [`Ue`] works with.
 #[derive(Debug)]
@@ -70,7 +72,7 @@ pub enum UeOutput {
     Nas(Vec<u8>),
     /// Send this IP packet, behind [`HEADROOM`](crate::stack::HEADROOM) octets.
     Packet(Vec<u8>),
-    /// The UE gave its signalling connection up.
+    /// The UE gave its signalling connection up, if there is one.
     Release(ReleaseCause),
     /// Tell the lab.
     Event(Event),
@@ -119,6 +121,7 @@ enum Area {
 }
 
 /// One terminal.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Ue {
     profile: Arc<UeProfile>,
     usim: Usim,
@@ -269,7 +272,12 @@ impl Ue {
             UeCommand::SetApn { apn } => self.apn = apn,
             UeCommand::SetAutoRetry { on } => self.auto_retry = on,
             UeCommand::SendNas { pdu, protection } => self.send_hostile(cx, pdu, protection),
-            UeCommand::LoseRadio => self.release(cx, ReleaseCause::RadioConnectionLost),
+            UeCommand::LoseRadio if self.connected => {
+                cx.out
+                    .push(UeOutput::Release(ReleaseCause::RadioConnectionLost));
+                self.connection_released(cx);
+            }
+            UeCommand::LoseRadio => {}
             traffic => self.traffic(cx, traffic),
         }
     }
@@ -393,82 +401,15 @@ impl Ue {
 
     fn handle_message(&mut self, cx: &mut Context<'_>, message: emm::Message, protected: bool) {
         match message {
-            emm::Message::AttachAccept(accept) => self.attach_accepted(cx, accept),
+            emm::Message::AttachAccept(accept) => self.attach_accepted(cx, &accept),
             emm::Message::AttachReject(reject) => self.attach_rejected(cx, &reject, protected),
             emm::Message::AuthenticationRequest(request) => self.challenged(cx, &request),
             emm::Message::AuthenticationReject => self.authentication_rejected(cx, protected),
             emm::Message::IdentityRequest(request) => self.identify(cx, request.identity_type),
-            emm::Message::DetachRequestToUe(request) => self.detached_by_network(cx, request),
+            emm::Message::DetachRequestToUe(request) => self.detached_by_network(cx, &request),
             emm::Message::DetachAccept => self.detach_accepted(cx),
             emm::Message::EmmStatus(_) => cx.dropped("EMM STATUS"),
             _ => cx.dropped("unexpected message"),
-        }
-    }
-
-    /// Sends a message as the connection's protection wants it.
-    fn send(&mut self, cx: &mut Context<'_>, message: &emm::Message) {
-        self.send_octets(cx, &message.encode());
-    }
-
-    fn send_octets(&mut self, cx: &mut Context<'_>, plain: &[u8]) {
-        let header = if self.secure {
-            SecurityHeader::IntegrityCiphered
-        } else {
-            SecurityHeader::Plain
-        };
-        self.send_with(cx, header, plain);
-    }
-
-    /// The first message of a connection: protected when there is a context, never ciphered
-    /// (TS 24.301 §4.4.4.1, §4.4.5).
-    fn send_initial(&mut self, cx: &mut Context<'_>, plain: &[u8]) {
-        let header = if self.context.is_some() {
-            SecurityHeader::Integrity
-        } else {
-            SecurityHeader::Plain
-        };
-        self.send_with(cx, header, plain);
-    }
-
-    fn send_with(&mut self, cx: &mut Context<'_>, header: SecurityHeader, plain: &[u8]) {
-        let pdu = match (header, &mut self.context) {
-            (SecurityHeader::Plain, _) => plain.to_vec(),
-            (_, None) => return cx.dropped("no security context"),
-            (header, Some(context)) => {
-                match context.protect(Direction::Uplink, header, plain) {
-                    Ok(pdu) => pdu,
-                    Err(_) => {
-                        // All COUNTs are used: the context is worth nothing any more.
-                        self.context = None;
-                        return cx.dropped("NAS COUNT is used up");
-                    }
-                }
-            }
-        };
-        self.connected = true;
-        cx.out.push(UeOutput::Nas(pdu));
-    }
-
-    fn send_hostile(&mut self, cx: &mut Context<'_>, pdu: Vec<u8>, protection: NasProtection) {
-        match protection {
-            NasProtection::AsIs => {
-                self.connected = true;
-                cx.out.push(UeOutput::Nas(pdu));
-            }
-            NasProtection::Current | NasProtection::WrongMac => {
-                let header = if self.secure {
-                    SecurityHeader::IntegrityCiphered
-                } else {
-                    SecurityHeader::Integrity
-                };
-                self.send_with(cx, header, &pdu);
-                if protection == NasProtection::WrongMac
-                    && let Some(UeOutput::Nas(pdu)) = cx.out.last_mut()
-                    && let Some(mac) = pdu.get_mut(1)
-                {
-                    *mac ^= 1;
-                }
-            }
         }
     }
 
@@ -504,49 +445,6 @@ impl Ue {
         self.context = None;
         self.partial = None;
         self.challenge = None;
-    }
-
-    fn power_on(&mut self, cx: &mut Context<'_>) {
-        if self.state != EmmState::Null {
-            return;
-        }
-        self.state = EmmState::Deregistered;
-        cx.event(Event::Power { on: true });
-        if self.profile.attach_on_power_on {
-            self.attach_commanded(cx);
-        }
-    }
-
-    /// The battery is pulled. The GUTI is on the card; the context was in memory.
-    fn power_off(&mut self, cx: &mut Context<'_>) {
-        if self.state == EmmState::Null {
-            return;
-        }
-        self.context = None;
-        self.partial = None;
-        self.release(cx, ReleaseCause::RadioConnectionLost);
-        self.switched_off(cx);
-    }
-
-    fn switched_off(&mut self, cx: &mut Context<'_>) {
-        self.drop_bearer(cx);
-        self.state = EmmState::Null;
-        self.reattach = false;
-        self.attempts = 0;
-        // The back-off outlives the power (§5.5.1.2.6); the rest starts afresh.
-        let kept = [Timer::T3346, Timer::T3247];
-        for spec in crate::timers::TIMERS {
-            if !kept.contains(&spec.timer) {
-                self.timers.stop(spec.timer);
-            }
-        }
-        if self.profile.power_cycle_clears {
-            self.usim_invalid = false;
-            self.forgiven = 0;
-            self.forbidden.clear();
-            self.timers.stop(Timer::T3247);
-        }
-        cx.event(Event::Power { on: false });
     }
 
     /// Traffic commands go to the IP host; without one each has its answer at once.

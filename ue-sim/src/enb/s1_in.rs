@@ -6,6 +6,7 @@ use heiiki_types::{Ebi, Instant};
 use super::link::{Tunnel, ue_of};
 use super::{Enb, Output};
 use crate::UeId;
+use crate::ue::Ue;
 
 impl Enb {
     pub(super) fn handle_s1(&mut self, now: Instant, message: Message) {
@@ -161,7 +162,7 @@ impl Enb {
             });
         if current {
             self.close(ue);
-            self.with_ue(now, ue, |u, cx| u.connection_released(cx));
+            self.with_ue(now, ue, Ue::connection_released);
         }
     }
 

@@ -20,18 +20,12 @@ pub(super) struct Teids {
 impl Teids {
     /// A TEID for the tunnel of a UE; `None` when all are in use.
     pub(super) fn allocate(&mut self, rng: &mut Rng, ue: UeId) -> Option<Teid> {
-        let index = match self.free.pop() {
-            Some(index) => index,
-            None => {
-                let index = u32::try_from(self.rows.len()).ok()?;
-                // Index 2^20 - 1 would be beyond the mask once one is added to it.
-                if index >= INDEX_MASK {
-                    return None;
-                }
-                self.rows.push(None);
-                index
-            }
-        };
+        let index = self.free.pop().or_else(|| {
+            let index = u32::try_from(self.rows.len()).ok()?;
+            // One is added to it, and the sum must fit into the mask.
+            let fits = index < INDEX_MASK;
+            fits.then(|| self.rows.push(None)).map(|()| index)
+        })?;
         // One more than the index, so that the TEID is never zero.
         let teid = Teid::new(rng.next_u32() << INDEX_BITS | (index + 1))?;
         *self.rows.get_mut(usize::try_from(index).ok()?)? = Some((teid, ue));

@@ -13,7 +13,7 @@ use crate::stack::Payload;
 fn datagram(bed: &Bed, payload: Vec<u8>) -> Input {
     Input::S1u(Datagram {
         local: bed.enb.config().s1u_local,
-        remote: bed.sgw().address,
+        remote: Bed::sgw().address,
         payload,
     })
 }
@@ -39,9 +39,9 @@ fn a_probe_travels_both_tunnels() {
         port: 7,
     });
     let sent = bed.s1u.pop_front().unwrap();
-    assert_eq!(sent.remote, bed.sgw().address);
+    assert_eq!(sent.remote, Bed::sgw().address);
     let (teid, range) = u::decode_gpdu(&sent.payload).unwrap();
-    assert_eq!(teid, bed.sgw().teid);
+    assert_eq!(teid, Bed::sgw().teid);
     let packet = &sent.payload[range];
     assert_eq!(packet[12..16], ADDRESS.octets());
     assert!(Payload::decode(&packet[28..]).is_some());
@@ -90,7 +90,7 @@ fn an_echo_request_is_answered() {
     let input = datagram(&bed, payload);
     bed.input(input);
     let answer = bed.s1u.pop_front().unwrap();
-    assert_eq!(answer.remote, bed.sgw().address);
+    assert_eq!(answer.remote, Bed::sgw().address);
     assert_eq!(
         u::decode(&answer.payload),
         Ok(u::Message::EchoResponse { seq: 9 })
@@ -101,7 +101,7 @@ fn an_echo_request_is_answered() {
 fn only_the_far_end_can_break_a_tunnel() {
     let mut bed = Bed::new();
     bed.attach();
-    let sgw = bed.sgw();
+    let sgw = Bed::sgw();
     let indication = u::encode(&u::Message::ErrorIndication {
         seq: 0,
         teid: sgw.teid,
@@ -178,6 +178,7 @@ fn a_lost_radio_link_asks_for_the_release() {
             ..
         })
     ));
+    assert_eq!(bed.event(), Event::ConnectionReleased);
     bed.release();
     bed.no_event();
 }
@@ -228,7 +229,7 @@ fn no_s1u_octets_panic() {
     let answer = echo(&sent[8..]);
     let own = bed.enb.downlink_teid(UE).unwrap();
     let len = u16::try_from(answer.len()).unwrap();
-    let sgw = bed.sgw();
+    let sgw = Bed::sgw();
     let corpus = [
         [&u::encode_gpdu_header(own, len), answer.as_slice()].concat(),
         u::encode(&u::Message::GPdu {

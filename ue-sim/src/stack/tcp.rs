@@ -1,5 +1,6 @@
 //! TCP connections of a stack: HTTP fetches and connection probes, on smoltcp sockets.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::net::Ipv4Addr;
 
@@ -28,10 +29,15 @@ pub(super) struct Connection {
 
 enum Purpose {
     Probe,
-    /// The request that is not sent yet, and the response so far.
-    Fetch(Vec<u8>, Response),
+    Fetch(Box<Fetch>),
     /// The event is out; the socket still says goodbye.
     Closing,
+}
+
+/// The request that is not sent yet, and the response so far.
+struct Fetch {
+    request: Vec<u8>,
+    response: Response,
 }
 
 impl Connection {
@@ -40,10 +46,10 @@ impl Connection {
         let token = self.token;
         match &self.purpose {
             Purpose::Probe => Some(Event::TcpProbeDone { token, outcome }),
-            Purpose::Fetch(_, response) => Some(Event::HttpFailed {
+            Purpose::Fetch(fetch) => Some(Event::HttpFailed {
                 token,
                 outcome,
-                bytes: response.bytes(),
+                bytes: fetch.response.bytes(),
                 why,
             }),
             Purpose::Closing => None,
@@ -69,13 +75,16 @@ impl Stack {
             "GET {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: heiiki\r\nAccept: */*\r\n\
              Connection: close\r\n\r\n"
         );
-        let purpose = Purpose::Fetch(request.into_bytes(), Response::new());
+        let purpose = Purpose::Fetch(Box::new(Fetch {
+            request: request.into_bytes(),
+            response: Response::new(),
+        }));
         let deadline = now + self.http_timeout;
         self.connect(now, token, dst, deadline, purpose);
     }
 
     /// Hands a packet to the interface and sees what it changed.
-    pub(super) fn to_interface(&mut self, now: Instant, octets: &[u8]) {
+    pub(super) fn deliver(&mut self, now: Instant, octets: &[u8]) {
         self.queue.downlink = Some(octets.to_vec());
         self.poll_tcp(now);
         self.queue.downlink = None;
@@ -197,7 +206,7 @@ impl Connection {
                 return (None, false);
             }
             Purpose::Probe => probe_step(socket),
-            Purpose::Fetch(request, response) => fetch_step(request, response, socket),
+            Purpose::Fetch(fetch) => fetch_step(fetch, socket),
         };
         let (event, more) = match step {
             Step::Wait { more } if self.deadline > now => return (None, more),
@@ -220,9 +229,9 @@ impl Connection {
         let token = self.token;
         let took_us = micros(now.since(self.started));
         match core::mem::replace(&mut self.purpose, Purpose::Closing) {
-            Purpose::Fetch(_, response) => {
+            Purpose::Fetch(fetch) => {
                 socket.close();
-                let (status, bytes, sha256, body) = response.finish();
+                let (status, bytes, sha256, body) = fetch.response.finish();
                 Event::HttpDone {
                     token,
                     status,
@@ -259,7 +268,8 @@ fn probe_step(socket: &Socket<'_>) -> Step {
     }
 }
 
-fn fetch_step(request: &mut Vec<u8>, response: &mut Response, socket: &mut Socket<'_>) -> Step {
+fn fetch_step(fetch: &mut Fetch, socket: &mut Socket<'_>) -> Step {
+    let Fetch { request, response } = fetch;
     let mut more = false;
     if socket.may_send() && !request.is_empty() {
         let sent = socket.send_slice(request).unwrap_or(0);

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use heiiki_mme::s1::ReleaseCause;
 use heiiki_nas::{EpsMobileIdentity, Ksi, UeNetworkCapability, emm, esm};
 
-use super::{Context, EmmState, Ue};
+use super::{Context, EmmState, Ue, UeOutput};
 use crate::event::{Event, Restriction};
 use crate::timers::Timer;
 
@@ -45,7 +45,9 @@ impl Ue {
 
     /// §5.5.1.2.2: always on a new connection.
     fn attach(&mut self, cx: &mut Context<'_>) {
-        self.release(cx, ReleaseCause::NormalRelease);
+        // Also when the UE has none: after a switch-off the network may not have released it yet.
+        cx.out.push(UeOutput::Release(ReleaseCause::NormalRelease));
+        self.connection_gone();
         self.timers.stop(Timer::T3411);
         self.timers.stop(Timer::T3402);
         self.reattach = false;
@@ -91,7 +93,7 @@ impl Ue {
     }
 
     /// §5.5.1.2.4.
-    pub(super) fn attach_accepted(&mut self, cx: &mut Context<'_>, accept: emm::AttachAccept) {
+    pub(super) fn attach_accepted(&mut self, cx: &mut Context<'_>, accept: &emm::AttachAccept) {
         let container = esm::decode(&accept.esm_container, heiiki_nas::Direction::Downlink);
         match self.state {
             EmmState::RegisteredInitiated => {}

@@ -20,11 +20,10 @@ impl Ue {
     /// §5.5.2.2.1. A UE that is not registered has nothing to leave; it may still be switched off.
     pub(super) fn detach(&mut self, cx: &mut Context<'_>, switch_off: bool) {
         match self.state {
-            EmmState::Null => return,
             EmmState::Deregistered if switch_off => return self.switched_off(cx),
-            EmmState::Deregistered => return,
-            EmmState::DeregisteredInitiated if !switch_off => return,
-            _ => {}
+            EmmState::DeregisteredInitiated if switch_off => {}
+            EmmState::Registered | EmmState::RegisteredInitiated => {}
+            _ => return,
         }
         self.abort_attach();
         self.send_detach_request(cx, switch_off);
@@ -95,7 +94,7 @@ impl Ue {
     pub(super) fn detached_by_network(
         &mut self,
         cx: &mut Context<'_>,
-        request: emm::DetachRequestToUe,
+        request: &emm::DetachRequestToUe,
     ) {
         let reattach = request.detach_type == NetworkDetachType::ReattachRequired;
         // "Re-attach required" makes the cause meaningless.
@@ -103,7 +102,7 @@ impl Ue {
         let services_remain = request.detach_type == NetworkDetachType::Imsi
             || cause == Some(emm::EmmCause::IMSI_UNKNOWN_IN_HSS);
         match self.state {
-            EmmState::Deregistered if self.bearer.is_none() && !self.reattach => {
+            EmmState::Deregistered => {
                 // The network did not see the DETACH ACCEPT.
                 return self.send(cx, &emm::Message::DetachAccept);
             }
@@ -116,7 +115,9 @@ impl Ue {
         let own = self.state == EmmState::DeregisteredInitiated;
         self.drop_bearer(cx);
         self.abort_attach();
-        self.timers.stop(Timer::T3346);
+        if reattach {
+            self.timers.stop(Timer::T3346);
+        }
         self.send(cx, &emm::Message::DetachAccept);
         cx.event(Event::Detached {
             by_network: true,

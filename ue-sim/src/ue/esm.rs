@@ -13,10 +13,6 @@ use super::{Context, EmmState, Ue, drain};
 use crate::event::Event;
 use crate::stack::{Settings, Stack};
 
-/// "PTI mismatch" and "invalid EPS bearer identity", TS 24.301 §9.9.4.4.
-const PTI_MISMATCH: EsmCause = EsmCause(47);
-const INVALID_EBI: EsmCause = EsmCause(43);
-
 /// The default bearer.
 #[derive(Debug)]
 pub(super) struct Bearer {
@@ -60,12 +56,12 @@ impl Ue {
                 });
                 self.send_esm(cx, 0, message.pti, response);
             }
-            Body::EsmInformationRequest => self.esm_status(cx, message, PTI_MISMATCH),
+            Body::EsmInformationRequest => self.esm_status(cx, message, EsmCause::PTI_MISMATCH),
             Body::DeactivateEpsBearerContextRequest(_) => self.deactivate(cx, message),
             Body::EsmStatus(_) => cx.dropped("ESM STATUS"),
             _ => {
                 cx.dropped("unexpected message");
-                self.esm_status(cx, message, EsmCause(97));
+                self.esm_status(cx, message, EsmCause::MESSAGE_TYPE_UNKNOWN);
             }
         }
     }
@@ -122,7 +118,7 @@ impl Ue {
     /// cause #39, the lab's next attach brings it back.
     fn deactivate(&mut self, cx: &mut Context<'_>, message: &esm::Message) {
         if self.bearer.as_ref().is_none_or(|b| b.ebi != message.ebi) {
-            return self.esm_status(cx, message, INVALID_EBI);
+            return self.esm_status(cx, message, EsmCause::INVALID_EPS_BEARER_IDENTITY);
         }
         let accept = esm::DeactivateEpsBearerContextAccept { pco: None };
         let accept = Body::DeactivateEpsBearerContextAccept(accept);

@@ -14,9 +14,9 @@ impl Ue {
     /// its own protection.
     pub(super) fn security_mode(&mut self, cx: &mut Context<'_>, pdu: &[u8]) {
         let plain = plain_of_protected(pdu).unwrap_or_default();
-        let command = match decode_plain(plain, Direction::Downlink) {
-            Ok(Plain::Emm(emm::Message::SecurityModeCommand(command))) => command,
-            _ => return cx.dropped("not a SECURITY MODE COMMAND"),
+        let decoded = decode_plain(plain, Direction::Downlink);
+        let Ok(Plain::Emm(emm::Message::SecurityModeCommand(command))) = decoded else {
+            return cx.dropped("not a SECURITY MODE COMMAND");
         };
         if self.state == EmmState::Deregistered {
             return cx.dropped("unexpected message");

@@ -8,12 +8,13 @@ use heiiki_nas::{EpsMobileIdentity, GprsTimer2, IdentityType, Ksi, MobileIdentit
 use heiiki_types::{Rng, from_hex};
 
 use super::*;
+use crate::NasProtection;
 use crate::RejectTolerance;
 use crate::bed::{Bed, profile, pti};
 use crate::enb::Input;
 
 const SECOND: Duration = Duration::from_secs(1);
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 
 #[test]
 fn an_attach_by_imsi_then_by_guti_under_the_kept_context() {
@@ -1042,13 +1043,14 @@ fn a_ue_at_rest_is_small() {
 
 #[test]
 fn no_downlink_nas_octets_panic() {
-    // One bed in each stage of an attach; the corpus is what the network would say.
-    let mut stages: Vec<Bed> = Vec::new();
-    for stage in 0..4 {
+    let mut rng = Rng::from_seed(3);
+    let mut seen = alloc::collections::BTreeSet::new();
+    // Beds in each stage of an attach, renewed now and then; the corpus is what the network would
+    // say.
+    for round in 0..2_000 {
         let mut bed = Bed::new();
-        match stage {
-            0 => {}
-            1 => {
+        match round % 4 {
+            0 | 1 => {
                 bed.request();
             }
             2 => {
@@ -1056,40 +1058,41 @@ fn no_downlink_nas_octets_panic() {
             }
             _ => bed.attach(),
         }
-        stages.push(bed);
-    }
-    let mut rng = Rng::from_seed(3);
-    let mut round = 0;
-    while round < 100_000 {
-        for bed in &mut stages {
-            round += 1;
-            let mut pdu = sample(bed, rng.below(9));
-            for _ in 0..rng.below(4) {
-                let i = usize::try_from(rng.below(pdu.len() as u64)).unwrap();
-                pdu[i] ^= rng.octets::<1>()[0];
-            }
-            pdu.truncate(
-                usize::try_from(rng.below(pdu.len() as u64 + 1))
-                    .unwrap()
-                    .max(1),
-            );
-            if bed.context.is_some() && rng.chance(0.7) {
-                pdu = bed.protect(&pdu);
-            }
+        for _ in 0..50 {
+            let pdu = mutated(&mut bed, &mut rng);
             bed.downlink(pdu);
             bed.now += Duration::from_millis(rng.below(200));
             if rng.chance(0.02) {
-                bed.command(UeCommand::Attach);
                 bed.pass(SECOND);
             }
-            if rng.chance(0.01) {
-                bed.command(UeCommand::PowerOff);
-                bed.command(UeCommand::PowerOn);
-            }
+            let names = bed.events.drain(..).map(|e| name(&e));
+            seen.extend(names);
             bed.s1.clear();
-            bed.events.clear();
         }
     }
+    assert!(seen.len() >= 12, "{seen:?}");
+}
+
+fn name(event: &Event) -> String {
+    let value = serde_json::to_value(event).unwrap();
+    value["event"].as_str().unwrap().into()
+}
+
+fn mutated(bed: &mut Bed, rng: &mut Rng) -> Vec<u8> {
+    let kind = rng.below(9);
+    let mut pdu = sample(bed, kind);
+    for _ in 0..rng.below(4) {
+        let i = usize::try_from(rng.below(pdu.len() as u64)).unwrap();
+        pdu[i] ^= rng.octets::<1>()[0];
+    }
+    if rng.chance(0.2) {
+        let len = 1 + rng.below(pdu.len() as u64);
+        pdu.truncate(usize::try_from(len).unwrap());
+    }
+    if bed.context.is_some() && rng.chance(0.7) {
+        pdu = bed.protect(&pdu);
+    }
+    pdu
 }
 
 /// A downlink message of one kind.
@@ -1161,5 +1164,48 @@ fn a_deregistered_ue_ignores_what_it_did_not_ask_for() {
         bed.s1.pop_front(),
         Some(Message::UeContextReleaseRequest { .. })
     ));
+    bed.no_event();
+}
+
+#[test]
+fn a_connection_that_nobody_released_is_not_used_again() {
+    let mut bed = Bed::new();
+    bed.attach();
+    let old = bed.enb_ue_id;
+    bed.command(UeCommand::Detach { switch_off: true });
+    bed.uplink();
+    bed.command(UeCommand::PowerOn);
+    bed.events.clear();
+    bed.command(UeCommand::Attach);
+    assert!(matches!(
+        bed.s1.pop_front(),
+        Some(Message::UeContextReleaseRequest { enb_ue_id, .. }) if enb_ue_id == old
+    ));
+    bed.take_request();
+    assert_ne!(bed.enb_ue_id, old);
+}
+
+#[test]
+fn a_lost_radio_link_ends_an_attempt() {
+    let mut bed = Bed::new();
+    bed.request();
+    bed.command(UeCommand::LoseRadio);
+    assert_eq!(bed.event(), Event::ConnectionReleased);
+    assert_eq!(bed.event(), Event::AttachFailed { why: "released" });
+    bed.event();
+    bed.command(UeCommand::LoseRadio);
+    bed.no_event();
+}
+
+#[test]
+fn a_repeated_detach_is_agreed_to_again() {
+    let mut bed = network_detach(NetworkDetachType::ReattachRequired, None);
+    bed.events.clear();
+    let request = emm::DetachRequestToUe {
+        detach_type: NetworkDetachType::ReattachRequired,
+        cause: None,
+    };
+    bed.send(&emm::Message::DetachRequestToUe(request));
+    assert_eq!(bed.uplink_emm(), emm::Message::DetachAccept);
     bed.no_event();
 }

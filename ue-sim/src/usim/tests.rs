@@ -13,7 +13,8 @@ struct File {
 
 #[derive(serde::Deserialize)]
 struct Set {
-    set: u32,
+    #[serde(rename = "set")]
+    number: u32,
     k: String,
     opc: String,
     rand: String,
@@ -59,7 +60,12 @@ fn a_fresh_challenge_is_answered_once() {
     for set in sets() {
         let mut usim = set.usim(1);
         let response = set.authenticate(&mut usim).ok().unwrap();
-        assert_eq!(response.res.expose(), &octets(&set.res), "set {}", set.set);
+        assert_eq!(
+            response.res.expose(),
+            &octets(&set.res),
+            "set {}",
+            set.number
+        );
         assert_eq!(response.ck.expose(), &octets(&set.ck));
         assert_eq!(response.ik.expose(), &octets(&set.ik));
         assert_eq!(response.sqn_xor_ak, octets::<16>(&set.autn)[..6]);
@@ -160,4 +166,47 @@ fn mac_comes_before_separation_bit_and_freshness() {
     let refusal = usim.authenticate(&[0; 16], &[0; 16]).err();
     assert_eq!(refusal, Some(Refusal::MacFailure));
     assert_eq!(refusal.map(Refusal::emm_cause), Some(20));
+}
+
+#[test]
+fn the_authenticator_and_the_card_understand_each_other() {
+    use heiiki_hss::auc::auts;
+    use heiiki_hss::auc::sqn::{Counter, Epoch, IndRange, Mark, Resync};
+    use heiiki_hss::auc::vector::EpsVector;
+
+    let (k, opc) = (Key128::new([1; 16]), Key128::new([2; 16]));
+    let sim = Milenage::new(&k, &opc);
+    let plmn = "00101".parse().unwrap();
+    let mut usim = Usim::new("001010000000001".parse().unwrap(), k, opc);
+    let start = Mark {
+        seq: 0,
+        epoch: Epoch(0),
+    };
+    let mut counter = Counter::restore(start, Epoch(0));
+    let issue = |counter: &mut Counter, fill| {
+        let sqn = counter.issue(Epoch(0), IndRange::ALL).ok().unwrap();
+        EpsVector::new(&sim, [fill; 16], sqn, [0x80, 0], plmn)
+    };
+    for fill in 0..100 {
+        let vector = issue(&mut counter, fill);
+        let response = usim.authenticate(&vector.rand, &vector.autn).ok().unwrap();
+        assert!(vector.xres == response.res);
+        let kasme = heiiki_nas::kdf::kasme(&response.ck, &response.ik, plmn, response.sqn_xor_ak);
+        assert!(vector.kasme == kasme);
+    }
+    // An authenticator that starts again from nothing is brought up to date by the card's token.
+    let mut counter = Counter::restore(start, Epoch(0));
+    let vector = issue(&mut counter, 200);
+    let refusal = usim.authenticate(&vector.rand, &vector.autn).err();
+    let Some(Refusal::SyncFailure { auts }) = refusal else {
+        panic!("{refusal:?}");
+    };
+    let sqn_ms = auts::open(&sim, &vector.rand, &auts).ok().unwrap();
+    assert_eq!(sqn_ms.octets(), usim.sequence_numbers().highest());
+    assert!(matches!(
+        counter.resynchronise(sqn_ms),
+        Resync::Raised { .. }
+    ));
+    let vector = issue(&mut counter, 201);
+    assert!(usim.authenticate(&vector.rand, &vector.autn).is_ok());
 }
