@@ -40,6 +40,7 @@ mod endpoint;
 mod error;
 mod fields;
 mod framing;
+mod mask;
 mod message;
 mod result;
 pub mod s6a;
@@ -56,6 +57,7 @@ pub use endpoint::{
 };
 pub use error::{DecodeError, What};
 pub use framing::{DEFAULT_MAX_MESSAGE, Deframer};
+pub use mask::mask_secrets;
 pub use message::{ApplicationId, CommandCode, Flags, HEADER_LEN, Message};
 pub use result::{AnswerError, AnswerResult, ResultCode, error_answer};
 pub use session_id::SessionIds;

@@ -11,7 +11,7 @@ use crate::base::{
     DisconnectPeerAnswer, DisconnectPeerRequest, VendorApplication,
 };
 use crate::s6a::*;
-use crate::{AnswerResult, ApplicationId, Message};
+use crate::{AnswerError, AnswerResult, ApplicationId, Message, ResultCode, error_answer};
 
 pub(crate) const MME: &str = "mme.epc.mnc001.mcc001.3gppnetwork.org";
 pub(crate) const HSS: &str = "hss.epc.mnc001.mcc001.3gppnetwork.org";
@@ -256,6 +256,55 @@ pub(crate) fn capabilities(host: &str) -> Capabilities {
 
 /// One of each command that this crate writes.
 pub(crate) fn own() -> Vec<(&'static str, Message)> {
+    let mut all = own_base();
+    all.extend(own_s6a());
+    let missing = AnswerError::missing(&crate::dictionary::VISITED_PLMN_ID);
+    let unknown = AnswerError::from(ResultCode::COMMAND_UNSUPPORTED);
+    let air = air().to_message();
+    let refused = |e| error_answer(&air, HSS, REALM, e);
+    all.push(("missing AVP", refused(&missing)));
+    all.push(("unknown command", refused(&unknown)));
+    all
+}
+
+fn own_base() -> Vec<(&'static str, Message)> {
+    let (origin_host, origin_realm) = (|| HSS.into(), || REALM.into());
+    let cea = CapabilitiesAnswer {
+        result: AnswerResult::SUCCESS,
+        capabilities: capabilities(HSS),
+    };
+    let dwr = DeviceWatchdogRequest {
+        origin_host: origin_host(),
+        origin_realm: origin_realm(),
+        origin_state_id: Some(3),
+    };
+    let dwa = DeviceWatchdogAnswer {
+        result: AnswerResult::SUCCESS,
+        origin_host: origin_host(),
+        origin_realm: origin_realm(),
+        origin_state_id: Some(3),
+    };
+    let dpr = DisconnectPeerRequest {
+        origin_host: origin_host(),
+        origin_realm: origin_realm(),
+        cause: DisconnectCause::REBOOTING,
+    };
+    let dpa = DisconnectPeerAnswer {
+        result: AnswerResult::SUCCESS,
+        origin_host: origin_host(),
+        origin_realm: origin_realm(),
+    };
+    vec![
+        ("CER", capabilities(MME).to_request()),
+        ("CEA", cea.to_message()),
+        ("DWR", dwr.to_message()),
+        ("DWA", dwa.to_message()),
+        ("DPR", dpr.to_message()),
+        ("DPA", dpa.to_message()),
+    ]
+}
+
+fn own_s6a() -> Vec<(&'static str, Message)> {
     let user_unknown = AuthenticationInformationAnswer {
         result: USER_UNKNOWN,
         vectors: vec![],
@@ -284,43 +333,7 @@ pub(crate) fn own() -> Vec<(&'static str, Message)> {
         supported_features: vec![],
         failed_avp: vec![],
     };
-    let (origin_host, origin_realm) = (|| HSS.into(), || REALM.into());
-    let cea = CapabilitiesAnswer {
-        result: AnswerResult::SUCCESS,
-        capabilities: capabilities(HSS),
-    };
-    let dwr = DeviceWatchdogRequest {
-        origin_host: origin_host(),
-        origin_realm: origin_realm(),
-        origin_state_id: Some(3),
-    };
-    let dwa = DeviceWatchdogAnswer {
-        result: AnswerResult::SUCCESS,
-        origin_host: origin_host(),
-        origin_realm: origin_realm(),
-        origin_state_id: Some(3),
-    };
-    let dpr = DisconnectPeerRequest {
-        origin_host: origin_host(),
-        origin_realm: origin_realm(),
-        cause: DisconnectCause::REBOOTING,
-    };
-    let dpa = DisconnectPeerAnswer {
-        result: AnswerResult::SUCCESS,
-        origin_host: origin_host(),
-        origin_realm: origin_realm(),
-    };
-    let missing = crate::AnswerError::missing(&crate::dictionary::VISITED_PLMN_ID);
-    let unknown = crate::AnswerError::from(crate::ResultCode::COMMAND_UNSUPPORTED);
-    let air_message = air().to_message();
-    let refused = |e| crate::error_answer(&air_message, HSS, REALM, e);
     vec![
-        ("CER", capabilities(MME).to_request()),
-        ("CEA", cea.to_message()),
-        ("DWR", dwr.to_message()),
-        ("DWA", dwa.to_message()),
-        ("DPR", dpr.to_message()),
-        ("DPA", dpa.to_message()),
         ("AIR", air().to_message()),
         ("AIA", aia().to_message()),
         ("AIA user unknown", user_unknown.to_message()),
@@ -331,7 +344,5 @@ pub(crate) fn own() -> Vec<(&'static str, Message)> {
         ("CLA", cla.to_message()),
         ("PUR", pur().to_message()),
         ("PUA", pua.to_message()),
-        ("missing AVP", refused(&missing)),
-        ("unknown command", refused(&unknown)),
     ]
 }

@@ -322,3 +322,69 @@ fn debug_prints_no_key() {
     };
     assert_eq!(alloc::format!("{unknown:?}"), "Avp(99999/10415, 32 octets)");
 }
+
+mod property {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{ApplicationId, Flags};
+
+    fn avp() -> impl Strategy<Value = Avp> {
+        let parts = (
+            any::<u32>(),
+            any::<Option<u32>>(),
+            any::<[bool; 2]>(),
+            proptest::collection::vec(any::<u8>(), 0..40),
+        );
+        parts.prop_map(|(code, vendor, [mandatory, protected], data)| Avp {
+            code,
+            vendor,
+            mandatory,
+            protected,
+            data,
+        })
+    }
+
+    fn message() -> impl Strategy<Value = Message> {
+        let header = (any::<[bool; 4]>(), 0_u32..1 << 24, any::<[u32; 3]>());
+        let avps = proptest::collection::vec(avp(), 0..12);
+        (header, avps).prop_map(|((bits, command, ids), avps)| {
+            let [request, proxiable, error, retransmit] = bits;
+            let [application, hop_by_hop, end_to_end] = ids;
+            Message {
+                flags: Flags {
+                    request,
+                    proxiable,
+                    error,
+                    retransmit,
+                },
+                command: CommandCode(command),
+                application: ApplicationId(application),
+                hop_by_hop,
+                end_to_end,
+                avps,
+            }
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn any_message_survives(message in message()) {
+            let octets = message.encode();
+            prop_assert_eq!(octets.len() % 4, 0);
+            prop_assert_eq!(Message::decode(&octets), Ok(message));
+        }
+
+        #[test]
+        fn any_group_survives(members in proptest::collection::vec(avp(), 0..6)) {
+            let group = Avp::group(&d::PROXY_INFO, &members);
+            let read: Vec<Avp> = group.members().map(|m| m.unwrap().to_owned()).collect();
+            prop_assert_eq!(read, members);
+        }
+
+        #[test]
+        fn any_octets_return(octets in proptest::collection::vec(any::<u8>(), 0..200)) {
+            read_all(&octets);
+        }
+    }
+}

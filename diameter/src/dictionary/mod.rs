@@ -105,7 +105,7 @@ impl AvpDef {
             (KASME, 32),
         ];
         let fixed = FIXED.iter().find(|(def, _)| def == self);
-        fixed.map_or(self.kind.min_len(), |(_, len)| *len)
+        fixed.map_or_else(|| self.kind.min_len(), |(_, len)| *len)
     }
 
     /// Whether the data must never be printed: keys and expected responses.

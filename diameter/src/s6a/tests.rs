@@ -7,6 +7,38 @@ use crate::samples::{
     HSS, MME, REALM, aia, air, clr, crafted, named, own, pur, python, subscription, ula, ulr,
 };
 
+/// Sets or clears the M bit of these AVPs, in groups too.
+fn set(avps: &mut [Avp], codes: &[u32], on: bool) {
+    for avp in avps {
+        if codes.contains(&avp.code) {
+            avp.mandatory = on;
+        }
+        if avp
+            .as_ref()
+            .def()
+            .is_some_and(|def| def.kind == d::Kind::Grouped)
+        {
+            let mut members: Vec<Avp> = avp.members().map(|m| m.unwrap().to_owned()).collect();
+            set(&mut members, codes, on);
+            avp.data.clear();
+            crate::avp::encode_all(&members, &mut avp.data);
+        }
+    }
+}
+
+/// Takes the optional members of ARP out.
+fn strip(avp: &mut Avp) {
+    let mut members: Vec<Avp> = avp.members().map(|m| m.unwrap().to_owned()).collect();
+    members.retain(|m| m.code != 1047 && m.code != 1048);
+    for m in &mut members {
+        if m.as_ref().def().unwrap().kind == d::Kind::Grouped {
+            strip(m);
+        }
+    }
+    avp.data.clear();
+    crate::avp::encode_all(&members, &mut avp.data);
+}
+
 #[test]
 fn air_with_resynchronisation() {
     let air = named(crafted(), "AIR with resync");
@@ -266,23 +298,6 @@ fn unknown_avps_by_their_m_bit() {
 #[test]
 fn m_bits_in_dispute() {
     let disputed = [628, 629, 630, 1032, 1034, 1046, 1047, 1048];
-    fn set(avps: &mut [Avp], codes: &[u32], on: bool) {
-        for avp in avps {
-            if codes.contains(&avp.code) {
-                avp.mandatory = on;
-            }
-            if avp
-                .as_ref()
-                .def()
-                .is_some_and(|def| def.kind == d::Kind::Grouped)
-            {
-                let mut members: Vec<Avp> = avp.members().map(|m| m.unwrap().to_owned()).collect();
-                set(&mut members, codes, on);
-                avp.data.clear();
-                crate::avp::encode_all(&members, &mut avp.data);
-            }
-        }
-    }
     for on in [false, true] {
         let mut message = air().to_message();
         set(&mut message.avps, &disputed, on);
@@ -340,17 +355,6 @@ fn arp_members_that_are_absent() {
         .iter_mut()
         .find(|a| a.is(&d::SUBSCRIPTION_DATA))
         .unwrap();
-    fn strip(avp: &mut Avp) {
-        let mut members: Vec<Avp> = avp.members().map(|m| m.unwrap().to_owned()).collect();
-        members.retain(|m| m.code != 1047 && m.code != 1048);
-        for m in &mut members {
-            if m.as_ref().def().unwrap().kind == d::Kind::Grouped {
-                strip(m);
-            }
-        }
-        avp.data.clear();
-        crate::avp::encode_all(&members, &mut avp.data);
-    }
     strip(data);
     let answer = UpdateLocationAnswer::from_message(&answer).unwrap();
     for apn in answer.subscription.unwrap().apn_profile.unwrap().apns {
