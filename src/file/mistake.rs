@@ -11,6 +11,8 @@ use zeroize::Zeroizing;
 pub(super) struct Source {
     name: String,
     text: Zeroizing<String>,
+    /// The line of the file that the text stands for, when it is not the file itself.
+    line: Option<usize>,
 }
 
 impl Source {
@@ -18,6 +20,16 @@ impl Source {
         Arc::new(Self {
             name: name.into(),
             text: Zeroizing::new(text),
+            line: None,
+        })
+    }
+
+    /// A text that says the same as one line of this file.
+    pub(super) fn of_line(&self, line: usize, text: String) -> Arc<Self> {
+        Arc::new(Self {
+            name: self.name.clone(),
+            text: Zeroizing::new(text),
+            line: Some(line),
         })
     }
 
@@ -33,7 +45,7 @@ impl Source {
         let before = self.text.get(..at).unwrap_or(&self.text);
         let line = before.matches('\n').count() + 1;
         let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
-        (line, column)
+        (self.line.unwrap_or(line), column)
     }
 
     /// The text with everything that is, or may be, a secret replaced by asterisks. No offset
@@ -164,10 +176,6 @@ impl Mistake {
         self
     }
 
-    pub(super) fn survives_syntax_mistakes(&self) -> bool {
-        matches!(self.kind, Kind::Syntax | Kind::Unknown | Kind::Value)
-    }
-
     /// The file, as it was named.
     pub fn file(&self) -> &str {
         self.place.source.name()
@@ -226,9 +234,18 @@ pub struct Mistakes(Vec<Mistake>);
 
 impl Mistakes {
     pub(super) fn new(mut mistakes: Vec<Mistake>) -> Self {
-        let broken = |m: &Mistake| m.kind == Kind::Syntax;
-        if mistakes.iter().any(broken) {
-            mistakes.retain(Mistake::survives_syntax_mistakes);
+        let syntax = mistakes.iter().filter(|m| m.kind == Kind::Syntax);
+        let broken: Vec<(String, usize)> =
+            syntax.map(|m| (m.file().to_owned(), m.line())).collect();
+        if !broken.is_empty() {
+            mistakes.retain(|m| match m.kind {
+                Kind::Syntax => true,
+                // What the reader made of a broken line is not what stands there.
+                Kind::Unknown | Kind::Value => {
+                    !broken.iter().any(|(f, l)| f == m.file() && *l == m.line())
+                }
+                Kind::Missing | Kind::Clash | Kind::Reference => false,
+            });
         }
         mistakes.sort_by(|a, b| {
             let order = |m: &Mistake| (m.file().to_owned(), m.place.span.start);

@@ -98,23 +98,7 @@ pub(super) fn parse<T>(
         sink,
     };
     for error in errors {
-        let place = Place {
-            source: Arc::clone(source),
-            span: error.span().unwrap_or(0..0),
-            key: String::new(),
-        };
-        let problem = error
-            .message()
-            .lines()
-            .next()
-            .unwrap_or("not TOML")
-            .to_owned();
-        let help = error
-            .message()
-            .lines()
-            .nth(1)
-            .unwrap_or("see https://toml.io");
-        sink.add(place.mistake(Kind::Syntax, problem, help));
+        sink.add(syntax_mistake(source, &error));
     }
     read(Table {
         file: &file,
@@ -125,6 +109,27 @@ pub(super) fn parse<T>(
         missing: Vec::new(),
         lenient: false,
     })
+}
+
+fn syntax_mistake(source: &Arc<Source>, error: &toml::de::Error) -> Mistake {
+    const HELP: &str = "each line is `key = value`, a `[section]` or a `# comment`, and text stands \
+                        in quotes; see https://toml.io";
+    let span = error.span().unwrap_or(0..0);
+    let before = source.text().get(..span.start).unwrap_or_default();
+    let line = before.rfind('\n').map_or(0, |end| end + 1);
+    let line = source
+        .text()
+        .get(line..)
+        .and_then(|rest| rest.lines().next());
+    let place = Place {
+        source: Arc::clone(source),
+        span,
+        key: line
+            .and_then(|line| line.split_once('='))
+            .map_or_else(String::new, |(key, _)| key.trim().to_owned()),
+    };
+    let problem = error.message().lines().next().unwrap_or("this is not TOML");
+    place.mistake(Kind::Syntax, problem, HELP)
 }
 
 impl<'a> Table<'a> {

@@ -195,11 +195,13 @@ macro_rules! numbers {
     ($($type:ty)*) => { $(
         impl FromToml for $type {
             fn from_toml(value: &DeValue<'_>) -> Result<Self, Fault> {
-                let help = || format!("write a whole number from 0 to {}, without quotes", Self::MAX);
-                let number = value.as_integer().ok_or_else(|| Fault::kind(value, &help()))?;
+                let need = || format!("a whole number from 0 to {}, without quotes", Self::MAX);
+                let number = value.as_integer().ok_or_else(|| Fault::kind(value, &need()))?;
                 let text = number.as_str();
-                Self::from_str_radix(text, number.radix())
-                    .map_err(|_| Fault::new(format!("`{text}` is out of range"), help()))
+                Self::from_str_radix(text, number.radix()).map_err(|_| {
+                    let help = format!("write {}", need());
+                    Fault::new(format!("`{text}` is out of range"), help)
+                })
             }
         }
     )* };

@@ -94,7 +94,7 @@ impl<W: io::Write> Capture<W> {
         payload: &[u8],
     ) -> io::Result<()> {
         match (ip::udp(from, to, payload), self.links.get(&link)) {
-            (Some(packet), Some(id)) => self.out.packet(*id, at, &packet),
+            (Some(packet), Some(id)) => self.out.packet(*id, at, &packet, ""),
             _ => Ok(()),
         }
     }
@@ -126,7 +126,7 @@ impl<W: io::Write> Capture<W> {
                 .wrapping_add(u32::try_from(segment.len()).unwrap_or(0));
             let packet = ip::tcp(from, to, sequence, acknowledged, segment);
             if let (Some(packet), Some(id)) = (packet, self.links.get(&IpLink::S6a)) {
-                self.out.packet(*id, at, &packet)?;
+                self.out.packet(*id, at, &packet, "")?;
             }
         }
         Ok(())
@@ -152,18 +152,20 @@ impl<W: io::Write> Capture<W> {
                 id
             }
         };
-        self.out.packet(id, at, packet)
+        self.out.packet(id, at, packet, "")
     }
 
-    /// A NAS message as on the wire.
-    pub fn nas(&mut self, at: WallTime, octets: &[u8]) -> io::Result<()> {
-        self.out.packet(self.nas, at, &exported("nas-eps", octets))
+    /// A NAS message as on the wire. The comment says whose it is and which way it goes, which
+    /// the message itself may not.
+    pub fn nas(&mut self, at: WallTime, comment: &str, octets: &[u8]) -> io::Result<()> {
+        let pdu = exported("nas-eps", octets);
+        self.out.packet(self.nas, at, &pdu, comment)
     }
 
     /// The plain NAS message inside a protected one.
-    pub fn nas_plain(&mut self, at: WallTime, octets: &[u8]) -> io::Result<()> {
-        self.out
-            .packet(self.nas_plain, at, &exported("nas-eps_plain", octets))
+    pub fn nas_plain(&mut self, at: WallTime, comment: &str, octets: &[u8]) -> io::Result<()> {
+        let pdu = exported("nas-eps_plain", octets);
+        self.out.packet(self.nas_plain, at, &pdu, comment)
     }
 
     /// Hands everything to the operating system.

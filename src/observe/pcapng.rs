@@ -41,6 +41,7 @@ const BYTE_ORDER_MAGIC: u32 = 0x1a2b_3c4d;
 /// The section's length is not known before its end.
 const UNKNOWN_LENGTH: u64 = u64::MAX;
 const OPTION_END: u16 = 0;
+const OPTION_COMMENT: u16 = 1;
 const OPTION_IF_NAME: u16 = 2;
 const OPTION_IF_DESCRIPTION: u16 = 3;
 const OPTION_USER_APPLICATION: u16 = 4;
@@ -84,12 +85,13 @@ impl<W: io::Write> Writer<W> {
         Ok(id)
     }
 
-    /// Adds a packet.
+    /// Adds a packet; a comment that is not empty stands beside it.
     pub(super) fn packet(
         &mut self,
         interface: InterfaceId,
         at: WallTime,
         octets: &[u8],
+        comment: &str,
     ) -> io::Result<()> {
         let too_long = |_| io::Error::other("a packet of more than 4 GiB");
         let length = u32::try_from(octets.len()).map_err(too_long)?;
@@ -100,6 +102,10 @@ impl<W: io::Write> Writer<W> {
         }
         body.extend(octets);
         pad(&mut body);
+        if !comment.is_empty() {
+            option(&mut body, OPTION_COMMENT, comment.as_bytes());
+            option(&mut body, OPTION_END, &[]);
+        }
         self.block(ENHANCED_PACKET, &body)
     }
 
@@ -141,29 +147,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_section_with_one_packet() {
+    fn a_section_with_two_packets() {
         let mut out = Vec::new();
         let mut writer = Writer::new(&mut out, "heiiki").unwrap();
         let id = writer.interface("S6a", "", LinkType::RawIp).unwrap();
         let at = WallTime::from_unix_micros(0x0001_0002_0003_0004);
-        writer.packet(id, at, &[0x45, 1, 2, 3, 4]).unwrap();
+        writer.packet(id, at, &[0x45, 1, 2, 3, 4], "").unwrap();
+        writer.packet(id, at, &[0x45], "red-1").unwrap();
         let want = [
             // Section header: order, version 1.0, unknown length, application, end.
             "0a0d0d0a 2c000000 4d3c2b1a 0100 0000 ffffffffffffffff",
-            "0400 0600 6865696969 6b0000 0000 0000 2c000000",
+            "0400 0600 686569696b690000 0000 0000 2c000000",
             // Interface: raw IP, no limit, name, empty description, microseconds, end.
             "01000000 2c000000 6500 0000 00000000",
             "0200 0300 53366100 0300 0000 0900 0100 06000000 0000 0000 2c000000",
             // Packet: interface 0, time high and low, lengths, octets, padding.
             "06000000 28000000 00000000 02000100 04000300 05000000 05000000",
             "45010203 04000000 28000000",
+            // Packet with a comment.
+            "06000000 34000000 00000000 02000100 04000300 01000000 01000000",
+            "45000000 0100 0500 7265642d 31000000 0000 0000 34000000",
         ];
-        let mut hex: String = want.concat().split_whitespace().collect();
-        // The magic of a section header reads the same from both ends.
-        hex = hex.replacen("6865696969 6b", "686569696b69", 1);
-        let got = heiiki_types::to_hex(&out);
-        assert_eq!(got.get(..16), Some("0a0d0d0a2c000000"));
-        assert_eq!(got.len(), hex.len());
-        assert!(got.ends_with(&hex[hex.len() - 160..]));
+        let want: String = want.concat().split_whitespace().collect();
+        assert_eq!(heiiki_types::to_hex(&out), want);
     }
 }

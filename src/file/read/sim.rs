@@ -167,7 +167,17 @@ impl Sims {
         }
         table.finish();
         let tenant = tenant_of(&apns, tenants, sink);
-        let (Some(name), Some(first_imsi)) = (name, first_imsi) else {
+        let Some(name) = name else {
+            return;
+        };
+        // Without an IMSI the names are still known, so that no step is told of them.
+        let known = first_imsi.is_some();
+        let stand_in = || {
+            let value = "000000".parse().ok()?;
+            let place = place.clone();
+            Some(At { value, place })
+        };
+        let Some(first_imsi) = first_imsi.or_else(stand_in) else {
             return;
         };
         let count = count(&name).or(written.map(|c| c.value)).unwrap_or(1);
@@ -184,7 +194,7 @@ impl Sims {
             // One clash of a row is told, not each.
             clash = clash
                 || !self.names.add(sim_name.clone(), &name.place, sink)
-                || !self.imsis.add(imsi, &first_imsi.place, sink);
+                || known && !self.imsis.add(imsi, &first_imsi.place, sink);
             let static_ip = first_static.take().and_then(|first| {
                 let address = nth_address(first.value, i);
                 let good = self.check_static(address, &first, &apns, tenants, sink);

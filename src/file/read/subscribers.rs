@@ -193,7 +193,12 @@ struct CsvRow<'a> {
 impl CsvRow<'_> {
     fn read(&self, source: &Arc<Source>, sink: &Sink, seen: &mut Seen) -> Option<Subscriber> {
         let own = Sink::default();
-        let section = Source::new(source.name(), self.as_toml());
+        let here = Place {
+            source: Arc::clone(source),
+            span: self.start..self.start,
+            key: String::new(),
+        };
+        let section = source.of_line(here.line(), self.as_toml());
         let row = parse(&section, &own, |table| subscriber(table, seen));
         for mistake in own.into_mistakes() {
             let column = mistake

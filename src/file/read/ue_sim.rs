@@ -39,7 +39,7 @@ pub(in crate::file) fn ue_sim(source: &Arc<Source>, path: &Path, sink: &Sink) ->
             ciphering: mme.ciphering,
             t3412: mme.t3412,
             store: super::beside(path, &store),
-            cards: cards?,
+            cards,
         })
     })
 }
@@ -157,21 +157,20 @@ fn pgws(root: &mut Table<'_>) -> Vec<PgwEntry> {
 }
 
 /// The cards of `[[card]]` sections, and those of a subscribers file.
-fn cards(root: &mut Table<'_>, path: &Path, sink: &Sink) -> Option<Vec<SimCard>> {
+fn cards(root: &mut Table<'_>, path: &Path, sink: &Sink) -> Vec<SimCard> {
     let mut imsis = Names::<Imsi>::new("IMSI");
     let mut cards = Vec::new();
     let file = root.optional::<PathBuf>("subscribers");
     if let Some(file) = &file {
         let of = super::beside(path, &file.value);
-        let source = super::open(&of, sink, Some(&file.place))?;
-        for row in super::subscribers::rows(&source, &of, sink)? {
-            cards.push(SimCard {
-                imsi: row.imsi,
-                secrets: row.secrets,
-                apn: None,
-                sqn: None,
-            });
-        }
+        let source = super::open(&of, sink, Some(&file.place));
+        let rows = source.and_then(|source| super::subscribers(&source, &of, sink));
+        cards.extend(rows.into_iter().flatten().map(|row| SimCard {
+            imsi: row.imsi,
+            secrets: row.secrets,
+            apn: None,
+            sqn: None,
+        }));
     }
     if file.is_none() && !root.has("card") {
         root.missing(
@@ -210,5 +209,5 @@ fn cards(root: &mut Table<'_>, path: &Path, sink: &Sink) -> Option<Vec<SimCard>>
             });
         }
     }
-    Some(cards)
+    cards
 }

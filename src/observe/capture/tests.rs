@@ -82,9 +82,9 @@ fn capture(keys: Keys) -> Vec<u8> {
     for hex in NAS {
         clock += 10;
         let octets = from_hex(&hex.replace(' ', "")).unwrap();
-        capture.nas(at(clock), &octets).unwrap();
+        capture.nas(at(clock), "red-1", &octets).unwrap();
         if octets.first() == Some(&7) {
-            capture.nas_plain(at(clock), &octets).unwrap();
+            capture.nas_plain(at(clock), "red-1", &octets).unwrap();
         }
     }
     for (tenant, port) in [("red", 40_003), ("blue", 40_004), ("red", 40_005)] {
@@ -233,6 +233,23 @@ fn an_independent_reader_finds_nothing_malformed() {
             "{stack} in\n{protocols}"
         );
     }
+    let nas = tshark(
+        &file,
+        &[
+            "-Y",
+            "nas-eps && frame.comment == \"red-1\"",
+            "-T",
+            "fields",
+            "-e",
+            "nas_eps.nas_msg_emm_type",
+        ],
+    );
+    let mut kinds: Vec<&str> = nas.lines().collect();
+    kinds.dedup();
+    assert_eq!(
+        kinds,
+        ["0x55", "0x56", "0x44", "0x43", "0x45", "0x46", "0x60"]
+    );
     // Each message of the connection once for each direction, put together again.
     let messages = samples("diameter_crafted.json", "").len() + 1;
     let commands = tshark(
