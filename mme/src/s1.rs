@@ -206,4 +206,16 @@ impl Message {
             _ => None,
         }
     }
+
+    /// The same, for a link that changes octets.
+    pub fn nas_mut(&mut self) -> Option<&mut Vec<u8>> {
+        match self {
+            Self::InitialUeMessage { nas, .. }
+            | Self::DownlinkNasTransport { nas, .. }
+            | Self::UplinkNasTransport { nas, .. }
+            | Self::InitialContextSetupRequest { nas, .. }
+            | Self::ErabReleaseCommand { nas, .. } => Some(nas).filter(|n| !n.is_empty()),
+            _ => None,
+        }
+    }
 }
