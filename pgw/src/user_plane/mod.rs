@@ -13,6 +13,7 @@ mod tables;
 mod update;
 mod worker;
 
+pub(crate) use packet::packet_ends;
 pub use update::{
     Answer, Direction, Gone, Notice, Reach, RefusedPacket, SessionEntry, SessionId, Slot, Update,
     Usage, WorkerCounters,

@@ -232,3 +232,15 @@ pub(crate) fn count_hop(octets: &mut [u8]) {
         _ => {}
     }
 }
+
+/// Source, destination, protocol and destination port of a packet.
+pub(crate) fn packet_ends(octets: &[u8]) -> Option<(IpAddr, IpAddr, u8, Option<u16>)> {
+    let Packet {
+        source,
+        destination,
+        protocol,
+        ports,
+        ..
+    } = Packet::read(octets).ok()?;
+    Some((source, destination, protocol, ports.map(|p| p.1)))
+}
