@@ -362,3 +362,35 @@ pub(crate) fn from_tbcd(octets: &[u8]) -> Option<String> {
     }
     Some(text)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn telephony_bcd() {
+        // TS 29.002: 81791000000 has eleven digits, so the last half octet is filled.
+        let digits = [8, 1, 7, 9, 1, 0, 0, 0, 0, 0, 0];
+        let octets = [0x18, 0x97, 0x01, 0x00, 0x00, 0xf0];
+        assert_eq!(to_tbcd(digits.into_iter()), octets);
+        assert_eq!(from_tbcd(&octets).as_deref(), Some("81791000000"));
+        assert_eq!(from_tbcd(&[0x21, 0x43]).as_deref(), Some("1234"));
+        assert_eq!(from_tbcd(&[0xf1, 0x32]), None, "a filler in the middle");
+        assert_eq!(from_tbcd(&[0x1f]), None, "a filler before the last digit");
+        assert_eq!(from_tbcd(&[0xa1]), None);
+    }
+
+    #[test]
+    fn addresses_of_both_families_and_others() {
+        // RFC 6733 §4.3.1, IANA address family numbers.
+        let v4 = Avp::address(&dictionary::HOST_IP_ADDRESS, "192.0.2.7".parse().unwrap());
+        assert_eq!(v4.data, [0, 1, 192, 0, 2, 7]);
+        let v6 = Avp::address(&dictionary::HOST_IP_ADDRESS, "fd00::1".parse().unwrap());
+        let mut octets = [0; 18];
+        (octets[1], octets[2], octets[17]) = (2, 0xfd, 1);
+        assert_eq!(v6.data, octets);
+        assert_eq!(v6.as_address(), Some("fd00::1".parse().unwrap()));
+        let e164 = Avp::octets(&dictionary::HOST_IP_ADDRESS, [0, 8, b'1']);
+        assert_eq!(e164.as_address(), None);
+    }
+}
