@@ -2,3 +2,4 @@
 #[cfg(feature = "cli")]
 pub mod file;
 pub mod observe;
+pub mod plan;

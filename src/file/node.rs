@@ -1,6 +1,6 @@
 //! What the files of the three servers say: `hss.toml`, `pgw.toml`, `ue-sim.toml`.
 
-use std::net::SocketAddr;
+use core::net::SocketAddr;
 use std::path::PathBuf;
 
 use heiiki_types::{Apn, Duration, Imsi, Msisdn, PlmnId, Prefix, Tac};

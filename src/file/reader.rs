@@ -244,14 +244,13 @@ impl<'a> Table<'a> {
     /// The table of `key`, if there is one.
     pub(super) fn table(&mut self, key: &'static str) -> Option<Self> {
         let (place, value) = self.entry(key)?;
-        match value.get_ref() {
-            DeValue::Table(content) => Some(self.child(place, content)),
-            _ => {
-                let help = format!("write it as a section: `[{}]`", place.key);
-                self.sink()
-                    .add(place.mistake(Kind::Value, "this is not a section", help));
-                None
-            }
+        if let DeValue::Table(content) = value.get_ref() {
+            Some(self.child(place, content))
+        } else {
+            let help = format!("write it as a section: `[{}]`", place.key);
+            self.sink()
+                .add(place.mistake(Kind::Value, "this is not a section", help));
+            None
         }
     }
 
@@ -264,13 +263,10 @@ impl<'a> Table<'a> {
             "write each entry as a section with double brackets: `[[{}]]`",
             place.key
         );
-        let items = match value.get_ref() {
-            DeValue::Array(items) => items,
-            _ => {
-                self.sink()
-                    .add(place.mistake(Kind::Value, "this is not a list of sections", help));
-                return Vec::new();
-            }
+        let Some(items) = value.get_ref().as_array() else {
+            let mistake = place.mistake(Kind::Value, "this is not a list of sections", help);
+            self.sink().add(mistake);
+            return Vec::new();
         };
         let mut tables = Vec::new();
         for (i, item) in items.iter().enumerate() {
@@ -291,16 +287,13 @@ impl<'a> Table<'a> {
         for (key, value) in self.content {
             let name = key.get_ref().to_string();
             let place = self.place_at(&name, key.span());
-            match value.get_ref() {
-                DeValue::Table(content) => {
-                    let child = self.child(place.clone(), content);
-                    tables.push((At { value: name, place }, child));
-                }
-                _ => {
-                    let help = format!("write it as a section: `[{}]`", place.key);
-                    self.sink()
-                        .add(place.mistake(Kind::Value, "this is not a section", help));
-                }
+            if let DeValue::Table(content) = value.get_ref() {
+                let child = self.child(place.clone(), content);
+                tables.push((At { value: name, place }, child));
+            } else {
+                let help = format!("write it as a section: `[{}]`", place.key);
+                self.sink()
+                    .add(place.mistake(Kind::Value, "this is not a section", help));
             }
         }
         tables

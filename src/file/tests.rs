@@ -1,6 +1,6 @@
-use std::fmt::Write as _;
+use core::fmt::Write as _;
+use core::sync::atomic::{AtomicU32, Ordering};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::*;
 
@@ -651,8 +651,13 @@ fn steps_are_resolved() {
     });
     let (ues, to, over) = probe.unwrap();
     assert_eq!(*ues, [SimRef(1), SimRef(6)]);
-    use Destination::{Core, Neighbour, OtherTenants, Outside};
-    assert_eq!(*to, [OtherTenants, Neighbour, Core, Outside]);
+    let want = [
+        Destination::OtherTenants,
+        Destination::Neighbour,
+        Destination::Core,
+        Destination::Outside,
+    ];
+    assert_eq!(*to, want);
     assert_eq!(*over, [Via::Icmp, Via::Tcp(443), Via::Udp(53)]);
     let file = scenario.steps.iter().find_map(|s| match s.action {
         Action::FileGet { size, .. } => Some(size),

@@ -1,6 +1,6 @@
 //! Values as a person writes them, and what is said when they are not.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use heiiki_types::{Apn, Duration, Imsi, InvalidPrefix, Key128, Msisdn, PlmnId, Prefix, Qci};

@@ -1,8 +1,8 @@
 //! A capture of every link, for Wireshark.
 
+use core::net::SocketAddr;
 use std::collections::BTreeMap;
 use std::io;
-use std::net::SocketAddr;
 
 use heiiki_types::WallTime;
 
@@ -141,16 +141,15 @@ impl<W: io::Write> Capture<W> {
     /// An IP packet between the gateway and the corporate segment of `tenant`; each tenant is an
     /// interface of its own, since their addresses may be the same.
     pub fn sgi(&mut self, tenant: &str, at: WallTime, packet: &[u8]) -> io::Result<()> {
-        let id = match self.segments.get(tenant) {
-            Some(id) => *id,
-            None => {
-                let name = format!("SGi {tenant}");
-                let id = self
-                    .out
-                    .interface(&name, "corporate segment", LinkType::RawIp)?;
-                self.segments.insert(tenant.to_owned(), id);
-                id
-            }
+        let id = if let Some(id) = self.segments.get(tenant) {
+            *id
+        } else {
+            let name = format!("SGi {tenant}");
+            let id = self
+                .out
+                .interface(&name, "corporate segment", LinkType::RawIp)?;
+            self.segments.insert(tenant.to_owned(), id);
+            id
         };
         self.out.packet(id, at, packet, "")
     }

@@ -123,7 +123,7 @@ pub(super) mod tests {
     }
 
     fn count(octets: &[u8], octet: u8) -> usize {
-        octets.iter().filter(|o| **o == octet).count()
+        octets.iter().map(|o| usize::from(*o == octet)).sum()
     }
 
     fn assert_masked(octets: &[u8]) {

@@ -1,6 +1,6 @@
 //! `[[assert]]`: what must hold.
 
-use std::net::IpAddr;
+use core::net::IpAddr;
 
 use heiiki_types::Duration;
 
@@ -119,7 +119,7 @@ pub(super) fn assert(
         .unwrap_or_default();
     let assert = Assert {
         line,
-        name: name.map_or(format!("{word} (line {line})"), |n| n.value),
+        name: name.map_or_else(|| format!("{word} (line {line})"), |n| n.value),
         figure: figure?,
         op: op?.value,
         value: value?,

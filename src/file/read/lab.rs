@@ -60,9 +60,9 @@ impl Draft {
     pub(super) fn close(self) -> Option<Lab> {
         Some(Lab {
             network: self.network?,
-            tenants: self.tenants.tenants,
+            tenants: self.tenants.all,
             apns: self.tenants.apns,
-            sims: self.sims.sims,
+            sims: self.sims.all,
             links: self.links,
         })
     }
@@ -84,10 +84,10 @@ pub(super) fn quality(table: &mut Table<'_>) -> Quality {
 }
 
 /// Reads the `[lab]` section.
-pub(super) fn network(table: Option<Table<'_>>) -> Option<Network> {
+pub(super) fn network(table: Option<Table<'_>>) -> Network {
     let default = Network::default();
     let Some(mut table) = table else {
-        return Some(default);
+        return default;
     };
     let plain =
         |values: Option<Vec<At<Integrity>>>| values.map(|v| v.iter().map(|a| a.value).collect());
@@ -108,7 +108,7 @@ pub(super) fn network(table: Option<Table<'_>>) -> Option<Network> {
         echo: echo(&mut table),
     };
     table.finish();
-    Some(network)
+    network
 }
 
 fn at_least_one(table: &mut Table<'_>, key: &'static str, default: usize) -> usize {
@@ -127,7 +127,7 @@ fn at_least_one(table: &mut Table<'_>, key: &'static str, default: usize) -> usi
 
 /// The quarantine, which must outlast every retransmission.
 pub(super) fn quarantine(table: &mut Table<'_>, retransmission: Duration) -> Duration {
-    let default = Duration::from_secs(60);
+    let default = Duration::from_mins(1);
     let Some(quarantine) = table.optional::<Duration>("quarantine") else {
         return default;
     };
@@ -146,7 +146,7 @@ pub(super) fn quarantine(table: &mut Table<'_>, retransmission: Duration) -> Dur
 
 /// The interval of GTP Echo.
 pub(super) fn echo(table: &mut Table<'_>) -> Duration {
-    let floor = Duration::from_secs(60);
+    let floor = Duration::from_mins(1);
     let Some(echo) = table.optional::<Duration>("echo") else {
         return floor;
     };
@@ -160,32 +160,12 @@ pub(super) fn echo(table: &mut Table<'_>) -> Duration {
     echo.value
 }
 
-impl Default for Network {
-    fn default() -> Self {
-        Self {
-            // The test network; it always reads.
-            plmn: PlmnId::from_octets([0x00, 0xf1, 0x10]).unwrap_or_else(|_| unreachable!()),
-            tac: Tac(1),
-            mme_group_id: 1,
-            mme_code: 1,
-            enbs: 1,
-            workers: 1,
-            integrity: vec![Integrity::Eia2],
-            ciphering: vec![Ciphering::Eea2, Ciphering::Eea0],
-            t3412: Duration::from_secs(54 * 60),
-            quarantine: Duration::from_secs(60),
-            watchdog: Duration::from_secs(30),
-            echo: Duration::from_secs(60),
-        }
-    }
-}
-
 /// Reads a lab file.
 pub(in crate::file) fn lab(source: &std::sync::Arc<Source>, sink: &Sink) -> Option<Lab> {
     parse(source, sink, |mut root| {
         super::format(&mut root);
         let mut draft = Draft::new();
-        draft.network = network(root.table("lab"));
+        draft.network = Some(network(root.table("lab")));
         draft.read(&mut root, &|_| None);
         root.finish();
         draft.close()

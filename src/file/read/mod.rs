@@ -1,8 +1,10 @@
 //! From a file's tables to its typed content.
 
 mod assert;
+mod destination;
 mod hss;
 mod lab;
+mod link;
 mod names;
 mod pgw;
 mod scenario;
@@ -19,7 +21,7 @@ pub(super) use scenario::scenario;
 pub(super) use subscribers::rows as subscribers;
 pub(super) use ue_sim::ue_sim;
 
-use std::net::SocketAddr;
+use core::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -49,7 +51,8 @@ pub(super) fn open(path: &Path, sink: &Sink, named_at: Option<&Place>) -> Option
 
 /// A path in a file is relative to the file.
 fn beside(base: &Path, path: &Path) -> PathBuf {
-    base.parent().unwrap_or(Path::new("")).join(path)
+    base.parent()
+        .map_or_else(|| path.to_owned(), |folder| folder.join(path))
 }
 
 /// The version of the file language. It is 0 until the language is declared stable.

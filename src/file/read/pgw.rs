@@ -1,6 +1,6 @@
 //! `pgw.toml`.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use core::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -52,7 +52,7 @@ pub(in crate::file) fn pgw(source: &Arc<Source>, path: &Path, sink: &Sink) -> Op
             admin,
             cut_only_token_file: super::beside(path, &cut_only),
             store: super::beside(path, &store),
-            tenants: tenants.tenants,
+            tenants: tenants.all,
             apns: tenants.apns,
             infrastructure: infrastructure
                 .map_or_else(this_machine, |i| i.into_iter().map(|p| p.value).collect()),
@@ -83,7 +83,7 @@ fn s5c(root: &mut Table<'_>) -> S5c {
         sgws: this_machine(),
         t3: Duration::from_secs(3),
         n3: 3,
-        echo: Duration::from_secs(60),
+        echo: Duration::from_mins(1),
     };
     if let Some(mut table) = root.table("s5c") {
         s5c.listen = table.or("listen", s5c.listen);

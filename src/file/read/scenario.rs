@@ -56,12 +56,11 @@ impl Index {
 
     /// The SIMs of a name: one of them, a group, a tenant's, or `all`.
     pub(super) fn sims(&self, name: &At<String>, sink: &Sink) -> Vec<SimRef> {
-        match self.groups.get(&name.value) {
-            Some(sims) => sims.clone(),
-            None => {
-                sink.add(unknown("SIM", name, self.groups.keys().map(String::as_str)));
-                Vec::new()
-            }
+        if let Some(sims) = self.groups.get(&name.value) {
+            sims.clone()
+        } else {
+            sink.add(unknown("SIM", name, self.groups.keys().map(String::as_str)));
+            Vec::new()
         }
     }
 }
@@ -109,15 +108,15 @@ pub(in crate::file) fn scenario(
                 source.and_then(|source| {
                     parse(&source, sink, |mut lab| {
                         super::format(&mut lab);
-                        draft.network = network(lab.table("lab"));
+                        draft.network = Some(network(lab.table("lab")));
                         draft.read(&mut lab, &count);
                         lab.finish();
                         Some(())
                     })
                 });
             }
-            Some(_) => draft.network = network(root.table("lab")),
-            None => draft.network = network(None),
+            Some(_) => draft.network = Some(network(root.table("lab"))),
+            None => draft.network = Some(network(None)),
         }
         draft.read(&mut root, &count);
         // Without a network, which a broken lab file has not, names cannot be resolved.
@@ -239,16 +238,15 @@ fn weaken(root: &mut Table<'_>) -> (Protections, Vec<String>) {
             ("nas_integrity", &mut p.nas_integrity),
         ];
         let names = switches.each_ref().map(|(n, _)| *n);
-        match switches.into_iter().find(|(n, _)| *n == name.value) {
-            Some((_, switch)) => *switch = false,
-            None => {
-                let help = match crate::file::nearest::nearest(name, names) {
-                    Some(near) => format!("did you mean `{near}`?"),
-                    None => format!("the protections are {}", listed(names)),
-                };
-                let problem = format!("there is no protection `{}`", name.value);
-                sink.add(name.place.mistake(Kind::Reference, problem, help));
-            }
+        if let Some((_, switch)) = switches.into_iter().find(|(n, _)| *n == name.value) {
+            *switch = false;
+        } else {
+            let help = match crate::file::nearest::nearest(name, names) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("the protections are {}", listed(names)),
+            };
+            let problem = format!("there is no protection `{}`", name.value);
+            sink.add(name.place.mistake(Kind::Reference, problem, help));
         }
     }
     (protections, off.into_iter().map(|n| n.value).collect())

@@ -1,6 +1,6 @@
 //! `[[sim]]`: one entry for one SIM, or for a row of them.
 
-use std::net::{IpAddr, Ipv4Addr};
+use core::net::{IpAddr, Ipv4Addr};
 
 use heiiki_types::{Ambr, Apn, Imsi, Key128, Msisdn, Qci};
 
@@ -20,7 +20,7 @@ choices!(SimState {
 /// SIMs as they are read.
 #[derive(Debug)]
 pub(super) struct Sims {
-    pub(super) sims: Vec<Sim>,
+    pub(super) all: Vec<Sim>,
     names: Names<String>,
     imsis: Names<Imsi>,
     statics: Names<TenantAddress>,
@@ -62,7 +62,7 @@ pub(super) fn secrets(table: &mut Table<'_>) -> Option<Secrets> {
     }
     let operator = opc
         .map(|o| Operator::Opc(o.value))
-        .or(op.map(|o| Operator::Op(o.value)));
+        .or_else(|| op.map(|o| Operator::Op(o.value)));
     Some(Secrets {
         k: k?.value,
         operator: operator?,
@@ -98,135 +98,50 @@ pub(super) fn ambr(table: &mut Table<'_>) -> Ambr {
 impl Sims {
     pub(super) fn new() -> Self {
         Self {
-            sims: Vec::new(),
+            all: Vec::new(),
             names: Names::new("SIM"),
             imsis: Names::new("IMSI"),
             statics: Names::new("static address"),
         }
     }
 
-    /// Reads every `[[sim]]`; tenants and access points come first. `count` may answer with the
+    /// Reads every `[[sim]]`; tenants and access points come first. `sized` may answer with the
     /// number that the chosen size has for a group.
     pub(super) fn read(
         &mut self,
         root: &mut Table<'_>,
         tenants: &Tenants,
         enbs: usize,
-        count: &dyn Fn(&str) -> Option<usize>,
+        sized: &dyn Fn(&str) -> Option<usize>,
     ) {
         for table in root.tables("sim") {
-            self.read_one(table, tenants, enbs, count);
+            let sink = table.sink();
+            if let Some(row) = Row::read(table, tenants, enbs, sized) {
+                self.expand(&row, tenants, enbs, sink);
+            }
         }
     }
 
-    fn read_one(
-        &mut self,
-        mut table: Table<'_>,
-        tenants: &Tenants,
-        enbs: usize,
-        count: &dyn Fn(&str) -> Option<usize>,
-    ) {
-        let sink = table.sink();
-        let name = table.required::<String>("name", "\"red\"");
-        let first_imsi = table.required::<Imsi>("imsi", "\"001010000000001\"");
-        let written = table.optional::<usize>("count");
-        let msisdn = table.optional::<Msisdn>("msisdn");
-        if !table.has("apn") {
-            table.missing(
-                "apn",
-                "add the access point: `apn = \"red.corp\"`, the default one first",
-            );
-        }
-        let apns = table.list::<Apn>("apn").unwrap_or_default();
-        let mut first_static = table.optional::<Ipv4Addr>("static_ip");
-        let qci = table.or("qci", Qci(9));
-        let secrets = secrets(&mut table);
-        let (amf, sqn) = amf_and_sqn(&mut table);
-        let state = table.or("state", SimState::Ready);
-        let ambr = ambr(&mut table);
-        let enb = table.optional::<usize>("enb");
-        let card = read_card(&mut table);
-        let place = table.place();
-        let row = written.is_some();
-        if let (Some(count), true) = (&written, table.has("k")) {
-            let problem = format!("one key for {} SIMs", count.value);
-            let help = "remove `k` and `opc`: without them every SIM gets keys of its own, drawn from the seed";
-            sink.add(
-                table
-                    .place_of("k")
-                    .mistake(Kind::Clash, problem, help)
-                    .of_a_secret(),
-            );
-        }
-        if let Some(enb) = &enb
-            && !(1..=enbs).contains(&enb.value)
-        {
-            let problem = format!("there is no eNB {}", enb.value);
-            let help = format!("the lab's eNBs are 1 to {enbs}; `enbs` in [lab] sets how many");
-            sink.add(enb.place.mistake(Kind::Reference, problem, help));
-        }
-        table.finish();
-        let tenant = tenant_of(&apns, tenants, sink);
-        let Some(name) = name else {
-            return;
-        };
-        // Without an IMSI the names are still known, so that no step is told of them.
-        let known = first_imsi.is_some();
-        let stand_in = || {
-            let value = "000000".parse().ok()?;
-            let place = place.clone();
-            Some(At { value, place })
-        };
-        let Some(first_imsi) = first_imsi.or_else(stand_in) else {
-            return;
-        };
-        let count = count(&name).or(written.map(|c| c.value)).unwrap_or(1);
+    /// Adds the SIMs of an entry.
+    fn expand(&mut self, row: &Row, tenants: &Tenants, enbs: usize, sink: &Sink) {
+        // One clash of an entry is told, not one for each of its SIMs.
         let mut clash = false;
-        for i in 0..count {
-            let sim_name = if row {
-                format!("{}-{}", name.value, i + 1)
-            } else {
-                name.value.clone()
-            };
-            let Some(imsi) = nth_imsi(&first_imsi, i, sink) else {
+        let mut statics = row.static_ip.as_ref();
+        for i in 0..row.count {
+            let name = row.sim_name(i);
+            let Some(imsi) = nth_imsi(&row.imsi, i, sink) else {
                 return;
             };
-            // One clash of a row is told, not each.
             clash = clash
-                || !self.names.add(sim_name.clone(), &name.place, sink)
-                || known && !self.imsis.add(imsi, &first_imsi.place, sink);
-            let static_ip = first_static.take().and_then(|first| {
-                let address = nth_address(first.value, i);
-                let good = self.check_static(address, &first, &apns, tenants, sink);
-                first_static = Some(first).filter(|_| good);
-                good.then_some(address)
-            });
-            let apns = apns.iter().enumerate().map(|(n, apn)| SubscribedApn {
-                apn: apn.value.clone(),
-                static_ip: static_ip.filter(|_| n == 0),
-                qci,
-            });
-            self.sims.push(Sim {
-                name: sim_name,
-                group: name.value.clone(),
-                imsi,
-                msisdn: msisdn.as_ref().map(|m| m.value),
-                tenant: tenant.clone().unwrap_or_default(),
-                apns: apns.collect(),
-                secrets: secrets.clone(),
-                amf,
-                sqn,
-                card: card.clone(),
-                state,
-                ambr,
-                enb: enb
-                    .as_ref()
-                    .map_or(i % enbs.max(1), |e| e.value.saturating_sub(1)),
-            });
-        }
-        if count == 0 {
-            let help = "write how many SIMs there are, at least 1";
-            sink.add(place.mistake(Kind::Value, "no SIM at all", help));
+                || !self.names.add(name.clone(), &row.name.place, sink)
+                || row.has_imsi && !self.imsis.add(imsi, &row.imsi.place, sink);
+            let static_ip = statics.map(|first| nth_address(first.value, i));
+            if let (Some(address), Some(first)) = (static_ip, statics)
+                && !self.check_static(address, first, &row.apns, tenants, sink)
+            {
+                statics = None;
+            }
+            self.all.push(row.sim(i, name, imsi, static_ip, enbs));
         }
     }
 
@@ -262,6 +177,160 @@ impl Sims {
         let own = TenantAddress(apn.tenant.clone(), address);
         self.statics.add(own, &first.place, sink)
     }
+}
+
+/// One `[[sim]]` entry: what its SIMs have in common.
+#[derive(Debug)]
+struct Row {
+    name: At<String>,
+    /// Whether the SIMs are counted: `red-1`, `red-2`, ...
+    counted: bool,
+    count: usize,
+    imsi: At<Imsi>,
+    /// Whether `imsi` is the one in the file: without one the names are still known, so that no
+    /// step is told of them.
+    has_imsi: bool,
+    msisdn: Option<Msisdn>,
+    tenant: String,
+    apns: Vec<At<Apn>>,
+    static_ip: Option<At<Ipv4Addr>>,
+    qci: Qci,
+    secrets: Option<Secrets>,
+    amf: [u8; 2],
+    sqn: Option<u64>,
+    card: Card,
+    state: SimState,
+    ambr: Ambr,
+    /// From 0.
+    enb: Option<usize>,
+}
+
+impl Row {
+    fn read(
+        mut table: Table<'_>,
+        tenants: &Tenants,
+        enbs: usize,
+        sized: &dyn Fn(&str) -> Option<usize>,
+    ) -> Option<Self> {
+        let name = table.required::<String>("name", "\"red\"");
+        let imsi = table.required::<Imsi>("imsi", "\"001010000000001\"");
+        let written = read_count(&mut table);
+        let sized = name.as_ref().and_then(|n| sized(n));
+        if sized.is_some() && written.is_none() {
+            table.missing(
+                "count",
+                "a size changes it, so write it here too: `count = 1`",
+            );
+        }
+        let msisdn = table.optional::<Msisdn>("msisdn").map(|m| m.value);
+        if !table.has("apn") {
+            let help = "add the access point: `apn = \"red.corp\"`, the default one first";
+            table.missing("apn", help);
+        }
+        let apns = table.list::<Apn>("apn").unwrap_or_default();
+        let static_ip = table.optional::<Ipv4Addr>("static_ip");
+        let qci = table.or("qci", Qci(9));
+        let secrets = secrets(&mut table);
+        let (amf, sqn) = amf_and_sqn(&mut table);
+        let state = table.or("state", SimState::Ready);
+        let ambr = ambr(&mut table);
+        let enb = read_enb(&mut table, enbs);
+        let card = read_card(&mut table);
+        let (sink, place) = (table.sink(), table.place());
+        table.finish();
+        let tenant = tenant_of(&apns, tenants, sink).unwrap_or_default();
+        let has_imsi = imsi.is_some();
+        let value = "000000".parse().ok()?;
+        Some(Self {
+            name: name?,
+            counted: written.is_some(),
+            count: sized.or(written).unwrap_or(1),
+            imsi: imsi.unwrap_or(At { value, place }),
+            has_imsi,
+            msisdn,
+            tenant,
+            apns,
+            static_ip,
+            qci,
+            secrets,
+            amf,
+            sqn,
+            card,
+            state,
+            ambr,
+            enb,
+        })
+    }
+
+    fn sim_name(&self, i: usize) -> String {
+        if self.counted {
+            format!("{}-{}", self.name.value, i + 1)
+        } else {
+            self.name.value.clone()
+        }
+    }
+
+    fn sim(
+        &self,
+        i: usize,
+        name: String,
+        imsi: Imsi,
+        static_ip: Option<Ipv4Addr>,
+        enbs: usize,
+    ) -> Sim {
+        let apns = self.apns.iter().enumerate().map(|(n, apn)| SubscribedApn {
+            apn: apn.value.clone(),
+            static_ip: static_ip.filter(|_| n == 0),
+            qci: self.qci,
+        });
+        Sim {
+            name,
+            group: self.name.value.clone(),
+            imsi,
+            msisdn: self.msisdn,
+            tenant: self.tenant.clone(),
+            apns: apns.collect(),
+            secrets: self.secrets.clone(),
+            amf: self.amf,
+            sqn: self.sqn,
+            card: self.card.clone(),
+            state: self.state,
+            ambr: self.ambr,
+            enb: self.enb.unwrap_or_else(|| i % enbs.max(1)),
+        }
+    }
+}
+
+fn read_count(table: &mut Table<'_>) -> Option<usize> {
+    /// More than an operator's gateway has; a slip of the finger is not to fill the memory.
+    const MOST: usize = 1_000_000;
+    let count = table.optional::<usize>("count")?;
+    let sink = table.sink();
+    if !(1..=MOST).contains(&count.value) {
+        let problem = format!("{} SIMs", count.value);
+        let help = format!("write how many SIMs there are, 1 to {MOST}");
+        sink.add(count.place.mistake(Kind::Value, problem, help));
+        return Some(1);
+    }
+    if table.has("k") {
+        let problem = format!("one key for {} SIMs", count.value);
+        let help = "remove `k` and `opc`: without them every SIM gets keys of its own, drawn from \
+                    the seed";
+        let mistake = table.place_of("k").mistake(Kind::Clash, problem, help);
+        sink.add(mistake.of_a_secret());
+    }
+    Some(count.value)
+}
+
+fn read_enb(table: &mut Table<'_>, enbs: usize) -> Option<usize> {
+    let enb = table.optional::<usize>("enb")?;
+    if !(1..=enbs).contains(&enb.value) {
+        let problem = format!("there is no eNB {}", enb.value);
+        let help = format!("the lab's eNBs are 1 to {enbs}; `enbs` in [lab] sets how many");
+        let mistake = enb.place.mistake(Kind::Reference, problem, help);
+        table.sink().add(mistake);
+    }
+    enb.value.checked_sub(1)
 }
 
 fn read_card(sim: &mut Table<'_>) -> Card {

@@ -1,19 +1,15 @@
 //! `[[step]]`: what is done, and when.
 
-use std::net::{IpAddr, SocketAddr};
-
 use heiiki_types::{Apn, Duration};
 use toml::de::DeValue;
 
-use super::lab::quality;
 use super::names::unknown;
 use super::scenario::Index;
 use crate::file::mistake::Kind;
-use crate::file::reader::{At, Fault, FromToml, Table};
+use crate::file::reader::{At, Fault, FromToml, Sink, Table};
 use crate::file::value::{Octets, choices, text};
 use crate::file::{
-    Action, AttachExpect, Cause, Destination, Expect, Fate, Lab, LinkName, LinkRule, NodeName,
-    SimRef, Step, Verb, Via,
+    Action, AttachExpect, Cause, Destination, Expect, Lab, NodeName, SimRef, Step, Verb, Via,
 };
 
 /// What `do` can say.
@@ -133,7 +129,8 @@ pub(super) fn steps(root: &mut Table<'_>, lab: &Lab, index: &Index) -> Vec<Step>
     let mut last: Option<At<Duration>> = None;
     let tables = root.tables("step");
     if tables.is_empty() {
-        let help = "add what is to be done, beginning with a section `[[step]]` with `do = \"attach\"` and `ue = \"all\"`";
+        let help = "add what is to be done, beginning with a section `[[step]]` with \
+                    `do = \"attach\"` and `ue = \"all\"`";
         root.missing("step", help);
     }
     for mut table in tables {
@@ -175,9 +172,39 @@ pub(super) fn steps(root: &mut Table<'_>, lab: &Lab, index: &Index) -> Vec<Step>
 
 impl Names<'_> {
     fn action(self, verb: Do, table: &mut Table<'_>) -> Option<Action> {
+        match verb {
+            Do::Attach | Do::Reattach | Do::Detach => self.mobility(verb, table),
+            Do::HttpGet | Do::FileGet | Do::Ping | Do::Dns => self.traffic(verb, table),
+            Do::Probe | Do::ProbeStart | Do::ProbeStop => self.probe(verb, table),
+            Do::Operate(verb) => {
+                let ues = self.ues(table);
+                let reason = table.or("reason", String::from("scenario"));
+                let actor = table.or("actor", String::from("heiiki"));
+                Some(Action::Operate {
+                    ues: ues?,
+                    verb,
+                    reason,
+                    actor,
+                })
+            }
+            Do::Wait => {
+                let time = table.required::<Duration>("for", "\"5s\"")?.value;
+                Some(Action::Wait { time })
+            }
+            Do::Expect => {
+                let (_, assert) = super::assert::assert(table, self, Vec::new())?;
+                Some(Action::Expect(assert))
+            }
+            Do::Crash => Some(Action::Crash(table.required("node", "\"pgw\"")?.value)),
+            Do::Restart => Some(Action::Restart(table.required("node", "\"pgw\"")?.value)),
+            Do::Link => super::link::link(table),
+        }
+    }
+
+    fn mobility(self, verb: Do, table: &mut Table<'_>) -> Option<Action> {
+        let ues = self.ues(table);
         Some(match verb {
             Do::Attach => {
-                let ues = self.ues(table);
                 let apn = table.optional::<Apn>("apn").map(|a| a.value);
                 let spread = table.or("spread", Duration::ZERO);
                 let expect = attach_expect(table);
@@ -189,7 +216,6 @@ impl Names<'_> {
                 }
             }
             Do::Reattach => {
-                let ues = self.ues(table);
                 let times = table.or("times", 1);
                 let expect = attach_expect(table);
                 Action::Reattach {
@@ -198,18 +224,23 @@ impl Names<'_> {
                     expect,
                 }
             }
-            Do::Detach => {
+            _ => {
                 let switch_off = table.or("switch_off", false);
                 Action::Detach {
-                    ues: self.ues(table)?,
+                    ues: ues?,
                     switch_off,
                 }
             }
+        })
+    }
+
+    fn traffic(self, verb: Do, table: &mut Table<'_>) -> Option<Action> {
+        let ues = self.ues(table);
+        let expect = table.or("expect", Expect::Answered);
+        Some(match verb {
             Do::HttpGet => {
-                let ues = self.ues(table);
                 let host = self.destination(table, "from", Some(Destination::Intranet));
                 let path = path(table);
-                let expect = table.or("expect", Expect::Answered);
                 Action::HttpGet {
                     ues: ues?,
                     host: host?,
@@ -218,10 +249,8 @@ impl Names<'_> {
                 }
             }
             Do::FileGet => {
-                let ues = self.ues(table);
                 let host = self.destination(table, "from", Some(Destination::Intranet));
                 let size = table.required::<Octets>("size", "\"1MB\"");
-                let expect = table.or("expect", Expect::Answered);
                 Action::FileGet {
                     ues: ues?,
                     host: host?,
@@ -230,10 +259,8 @@ impl Names<'_> {
                 }
             }
             Do::Ping => {
-                let ues = self.ues(table);
                 let to = self.destination(table, "to", None);
                 let count = table.or("count", 1);
-                let expect = table.or("expect", Expect::Answered);
                 Action::Ping {
                     ues: ues?,
                     to: to?,
@@ -241,35 +268,14 @@ impl Names<'_> {
                     expect,
                 }
             }
-            Do::Dns => {
-                let ues = self.ues(table);
+            _ => {
                 let name = table.required::<String>("name", "\"intranet\"");
-                let expect = table.or("expect", Expect::Answered);
                 Action::Dns {
                     ues: ues?,
                     name: name?.value,
                     expect,
                 }
             }
-            Do::Probe | Do::ProbeStart | Do::ProbeStop => return self.probe(verb, table),
-            Do::Operate(verb) => {
-                let ues = self.ues(table);
-                let reason = table.or("reason", String::from("scenario"));
-                let actor = table.or("actor", String::from("heiiki"));
-                Action::Operate {
-                    ues: ues?,
-                    verb,
-                    reason,
-                    actor,
-                }
-            }
-            Do::Wait => Action::Wait {
-                time: table.required::<Duration>("for", "\"5s\"")?.value,
-            },
-            Do::Expect => Action::Expect(super::assert::assert(table, self, Vec::new())?.1),
-            Do::Crash => Action::Crash(table.required("node", "\"pgw\"")?.value),
-            Do::Restart => Action::Restart(table.required("node", "\"pgw\"")?.value),
-            Do::Link => return link(table),
         })
     }
 
@@ -333,99 +339,23 @@ impl Names<'_> {
     /// The one SIM of `ue`, which must be there.
     pub(super) fn one_ue(self, table: &mut Table<'_>) -> Option<SimRef> {
         let name = table.required::<String>("ue", "\"red-1\"")?;
-        let sims = self.index.sims(&name, table.sink());
+        self.one(&name, table.sink())
+    }
+
+    /// The one SIM of a name.
+    pub(super) fn one(self, name: &At<String>, sink: &Sink) -> Option<SimRef> {
+        let sims = self.index.sims(name, sink);
+        let first = sims.first().copied();
         if sims.len() > 1 {
             let problem = format!("`{}` is {} SIMs", name.value, sims.len());
-            let first = sims.first().and_then(|s| self.lab.sims.get(s.0));
+            let first = first.and_then(|s| self.lab.sims.get(s.0));
             let help = format!(
                 "name one of them, such as `{}`",
                 first.map_or("", |s| s.name.as_str())
             );
-            table
-                .sink()
-                .add(name.place.mistake(Kind::Reference, problem, help));
+            sink.add(name.place.mistake(Kind::Reference, problem, help));
         }
-        sims.first().copied()
-    }
-
-    fn destination(
-        self,
-        table: &mut Table<'_>,
-        key: &'static str,
-        default: Option<Destination>,
-    ) -> Option<Destination> {
-        if default.is_some() && !table.has(key) {
-            table.list::<String>(key);
-            return default;
-        }
-        let name = table.required::<String>(key, "\"intranet\"")?;
-        self.resolve(&name, table)
-    }
-
-    fn destinations(self, table: &mut Table<'_>, key: &'static str) -> Option<Vec<Destination>> {
-        let names = table.list::<String>(key)?;
-        Some(
-            names
-                .iter()
-                .filter_map(|n| self.resolve(n, table))
-                .collect(),
-        )
-    }
-
-    /// The destination of `to`, if it is there.
-    pub(super) fn optional_destination(self, table: &mut Table<'_>) -> Option<Destination> {
-        let name = table.optional::<String>("to")?;
-        self.resolve(&name, table)
-    }
-
-    fn resolve(self, name: &At<String>, table: &Table<'_>) -> Option<Destination> {
-        let sink = table.sink();
-        let named = |rest: &str| At {
-            value: rest.to_owned(),
-            place: name.place.clone(),
-        };
-        if let Some((kind, rest)) = name.split_once(':') {
-            match kind {
-                "host" => {
-                    let hosts = self
-                        .lab
-                        .tenants
-                        .iter()
-                        .flat_map(|t| &t.hosts)
-                        .map(|h| h.name.as_str());
-                    return known("host", &named(rest), hosts, table).map(Destination::Host);
-                }
-                "tenant" => {
-                    let tenants = self.lab.tenants.iter().map(|t| t.name.as_str());
-                    return known("tenant", &named(rest), tenants, table).map(Destination::Tenant);
-                }
-                "ue" => {
-                    let sims = self.index.sims(&named(rest), sink);
-                    return sims.first().copied().map(Destination::Ue);
-                }
-                _ => {}
-            }
-        }
-        let address = name.parse::<IpAddr>().map(|a| (a, None));
-        let address =
-            address.or_else(|_| name.parse::<SocketAddr>().map(|a| (a.ip(), Some(a.port()))));
-        match name.as_str() {
-            "intranet" => Some(Destination::Intranet),
-            "other_tenants" => Some(Destination::OtherTenants),
-            "neighbour" => Some(Destination::Neighbour),
-            "core" => Some(Destination::Core),
-            "outside" => Some(Destination::Outside),
-            _ => match address {
-                Ok((address, port)) => Some(Destination::Address { address, port }),
-                Err(_) => {
-                    let problem = format!("`{}` is not a destination", name.value);
-                    let help = "write `intranet`, `neighbour`, `other_tenants`, `core`, `outside`, \
-                                `host:NAME`, `tenant:NAME`, `ue:NAME`, an address, or ADDRESS:PORT";
-                    sink.add(name.place.mistake(Kind::Value, problem, help));
-                    None
-                }
-            },
-        }
+        first
     }
 }
 
@@ -477,58 +407,4 @@ fn attach_expect(table: &mut Table<'_>) -> AttachExpect {
         Outcome::Rejected => AttachExpect::Rejected { cause, protected },
         Outcome::Any => AttachExpect::Any,
     }
-}
-
-/// A step on a link: its quality, `partition`, `heal`, or the fate of one message by name.
-fn link(table: &mut Table<'_>) -> Option<Action> {
-    const QUALITY: [&str; 5] = ["loss", "duplicate", "reorder", "corrupt", "jitter"];
-    let link = table.required::<LinkName>("link", "\"s5c\"");
-    let message = table.optional::<String>("message");
-    let nth = table.or("nth", 1);
-    let rule = if let Some(message) = message {
-        let dropped = table.or("drop", false);
-        let twice = table.or("duplicate", false);
-        let delay = table.optional::<Duration>("delay").map(|d| d.value);
-        let fate = match (dropped, twice, delay) {
-            (true, false, None) => Some(Fate::Drop),
-            (false, true, None) => Some(Fate::Duplicate),
-            (false, false, Some(delay)) => Some(Fate::Delay(delay)),
-            _ => None,
-        };
-        if fate.is_none() || nth == 0 {
-            let problem = "it is not clear what happens to which message";
-            let help = "count messages from `nth = 1`, and write one of `drop = true`, `duplicate = true` and `delay = \"5s\"`";
-            table
-                .sink()
-                .add(table.place().mistake(Kind::Clash, problem, help));
-        }
-        fate.map(|fate| LinkRule::Nth {
-            message: message.value,
-            nth,
-            fate,
-        })
-    } else {
-        let partition = table.or("partition", false);
-        let heal = table.or("heal", false);
-        let tuned = QUALITY.iter().any(|k| table.has(k)) || table.has("delay");
-        let quality = quality(table);
-        match (partition, heal, tuned) {
-            (true, false, false) => Some(LinkRule::Partition),
-            (false, true, false) => Some(LinkRule::Heal),
-            (false, false, true) => Some(LinkRule::Quality(quality)),
-            _ => {
-                let problem = "it is not clear what happens to the link";
-                let help = "write one of `partition = true`, `heal = true`, a quality such as `loss = \"10%\"`, \
-                            or a message such as `message = \"CreateSessionResponse\"` with `drop = true`";
-                table
-                    .sink()
-                    .add(table.place().mistake(Kind::Clash, problem, help));
-                None
-            }
-        }
-    };
-    Some(Action::Link {
-        link: link?.value,
-        rule: rule?,
-    })
 }

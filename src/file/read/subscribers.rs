@@ -1,6 +1,6 @@
 //! Subscribers to import, as TOML or as CSV.
 
-use std::net::Ipv4Addr;
+use core::net::Ipv4Addr;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -210,7 +210,7 @@ impl CsvRow<'_> {
             let field = self.columns.iter().position(|c| *c == column);
             let (at, text) = field
                 .and_then(|i| self.fields.get(i).copied())
-                .unwrap_or((0, self.line.trim_end()));
+                .unwrap_or_else(|| (0, self.line.trim_end()));
             let lead = text.len() - text.trim_start().len();
             let begin = self.start + at + lead;
             sink.add(mistake.moved_to(Place {

@@ -1,6 +1,6 @@
 //! `[[tenant]]` and `[[apn]]`: who may go where, the same in lab files and in `pgw.toml`.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use heiiki_types::{Ambr, Apn, Prefix};
 use toml::de::DeValue;
@@ -30,7 +30,7 @@ pub(super) enum Scope {
 pub(super) struct Tenants {
     scope: Scope,
     pub(super) names: Names<String>,
-    pub(super) tenants: Vec<Tenant>,
+    pub(super) all: Vec<Tenant>,
     pub(super) apns: Vec<AccessPoint>,
     pub(super) apn_names: Names<String>,
     pools: Vec<(String, At<Prefix>)>,
@@ -72,7 +72,7 @@ impl Tenants {
         Self {
             scope,
             names: Names::new("tenant"),
-            tenants: Vec::new(),
+            all: Vec::new(),
             apns: Vec::new(),
             apn_names: Names::new("access point"),
             pools: Vec::new(),
@@ -80,7 +80,7 @@ impl Tenants {
     }
 
     pub(super) fn tenant(&self, name: &str) -> Option<&Tenant> {
-        self.tenants.iter().find(|t| t.name == name)
+        self.all.iter().find(|t| t.name == name)
     }
 
     pub(super) fn apn(&self, apn: &Apn) -> Option<&AccessPoint> {
@@ -118,7 +118,7 @@ impl Tenants {
             };
             let hosts = read_hosts(&mut table, &prefixes);
             table.finish();
-            self.tenants.extend(name.map(|name| Tenant {
+            self.all.extend(name.map(|name| Tenant {
                 name: name.value,
                 prefixes: prefixes.into_iter().map(|p| p.value).collect(),
                 shared_space,
@@ -236,7 +236,7 @@ impl Tenants {
     /// Refuses a tenant's prefix that holds addresses of the core.
     pub(super) fn check_infrastructure(&self, infrastructure: &[At<Prefix>], sink: &Sink) {
         for own in infrastructure {
-            for tenant in &self.tenants {
+            for tenant in &self.all {
                 let clash = tenant
                     .prefixes
                     .iter()

@@ -1,6 +1,6 @@
 //! `ue-sim.toml`.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use core::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -27,11 +27,11 @@ pub(in crate::file) fn ue_sim(source: &Arc<Source>, path: &Path, sink: &Sink) ->
         Some(UeSimFile {
             plmn: mme.plmn,
             tac: mme.tac,
-            mme_group_id: mme.mme_group_id,
-            mme_code: mme.mme_code,
+            mme_group_id: mme.group_id,
+            mme_code: mme.code,
             origin_host: mme.origin_host,
             origin_realm: mme.origin_realm,
-            hss: hss?,
+            hss,
             s5c,
             s5u,
             pgws,
@@ -47,8 +47,8 @@ pub(in crate::file) fn ue_sim(source: &Arc<Source>, path: &Path, sink: &Sink) ->
 struct Mme {
     plmn: PlmnId,
     tac: Tac,
-    mme_group_id: u16,
-    mme_code: u8,
+    group_id: u16,
+    code: u8,
     origin_host: String,
     origin_realm: String,
     integrity: Vec<Integrity>,
@@ -65,8 +65,8 @@ fn mme(root: &mut Table<'_>, default: &Network) -> Mme {
     let mut mme = Mme {
         plmn: default.plmn,
         tac: default.tac,
-        mme_group_id: default.mme_group_id,
-        mme_code: default.mme_code,
+        group_id: default.mme_group_id,
+        code: default.mme_code,
         origin_host,
         origin_realm,
         integrity: default.integrity.clone(),
@@ -81,8 +81,8 @@ fn mme(root: &mut Table<'_>, default: &Network) -> Mme {
     mme.origin_host = table.or("origin_host", mme.origin_host);
     mme.origin_realm = table.or("origin_realm", mme.origin_realm);
     mme.tac = Tac(table.or("tac", mme.tac.0));
-    mme.mme_group_id = table.or("mme_group_id", mme.mme_group_id);
-    mme.mme_code = table.or("mme_code", mme.mme_code);
+    mme.group_id = table.or("mme_group_id", mme.group_id);
+    mme.code = table.or("mme_code", mme.code);
     if let Some(integrity) = table.list::<Integrity>("integrity") {
         mme.integrity = integrity.into_iter().map(|i| i.value).collect();
     }
@@ -94,7 +94,7 @@ fn mme(root: &mut Table<'_>, default: &Network) -> Mme {
     mme
 }
 
-fn hss(root: &mut Table<'_>, plmn: PlmnId) -> Option<HssEntry> {
+fn hss(root: &mut Table<'_>, plmn: PlmnId) -> HssEntry {
     let mut entry = HssEntry {
         s6a: loopback(3868),
         origin_host: None,
@@ -108,7 +108,7 @@ fn hss(root: &mut Table<'_>, plmn: PlmnId) -> Option<HssEntry> {
         entry.realm = table.or("realm", entry.realm);
         table.finish();
     }
-    Some(entry)
+    entry
 }
 
 fn sgw(root: &mut Table<'_>) -> (SocketAddr, SocketAddr) {

@@ -1,5 +1,6 @@
+use core::net::SocketAddr;
 use std::fs;
-use std::net::SocketAddr;
+
 use std::path::Path;
 use std::process::Command;
 

@@ -87,46 +87,24 @@ impl CutReport {
             verb,
             reason,
             actor,
-            stamps,
             ..
         } = self;
         let title = format!("The cut of {sim} (IMSI {imsi}): {verb} by {actor}, \"{reason}\"");
         let mut out = format!("{}\n\n", style.paint(Colour::Bold, title));
-        let rows = [
-            (
-                "t0",
-                "the call is authenticated and parsed",
-                Some(stamps.t0),
-            ),
-            ("t1", "the commit is durable", stamps.t1),
-            ("t2", "CLR handed to the transport", stamps.t2),
-            ("t3", "CLA received", stamps.t3),
-            ("t4", "the bar is installed", stamps.t4),
-            (
-                "t5u",
-                "last worker past its boundary, uplink",
-                stamps.t5_uplink,
-            ),
-            (
-                "t5d",
-                "last worker past its boundary, downlink",
-                stamps.t5_downlink,
-            ),
-            ("t6", "detach accepted, or given up", stamps.t6),
-            ("t7", "accounting stopped", stamps.t7),
-            ("t8", "first refusal", stamps.t8),
-        ];
-        for (name, what, at) in rows {
-            let time = match (name, at) {
-                (_, Some(at)) => since(stamps.t0, at),
-                ("t8", None) => String::from("none seen"),
-                (_, None) => String::from("-"),
-            };
-            let _ = writeln!(out, "  {name:<4} {what:<42} {time:>12}");
-        }
+        self.stamps.table(&mut out);
         out.push('\n');
-        let cut =
-            |at: Stamp| at.map_or_else(|| String::from("not observed"), |t| since(stamps.t0, t));
+        self.figures(&mut out, style);
+        for gateway in &self.not_observable {
+            let text = format!("  at gateway {gateway} the cut is not observable");
+            let _ = writeln!(out, "{}", style.paint(Colour::Yellow, text));
+        }
+        out
+    }
+
+    fn figures(&self, out: &mut String, style: Style) {
+        let stamps = &self.stamps;
+        let unseen = || String::from("not observed");
+        let cut = |at: Stamp| at.map_or_else(unseen, |t| since(stamps.t0, t));
         let (uplink, downlink) = (cut(stamps.t5_uplink), cut(stamps.t5_downlink));
         let figure = format!("time to cut: uplink {uplink}, downlink {downlink}");
         let _ = writeln!(out, "  {}", style.paint(Colour::Bold, figure));
@@ -135,31 +113,52 @@ impl CutReport {
             last_answer,
         }) = self.probe
         {
+            let seen = last_answer.map_or_else(
+                || String::from("no answer after t0"),
+                |last| format!("last answer after {}", short(last)),
+            );
             let interval = short(interval);
-            let _ = match last_answer {
-                Some(last) => writeln!(
-                    out,
-                    "  seen by a probe every {interval}: last answer after {}",
-                    short(last)
-                ),
-                None => writeln!(
-                    out,
-                    "  seen by a probe every {interval}: no answer after t0"
-                ),
-            };
+            let _ = writeln!(out, "  seen by a probe every {interval}: {seen}");
         }
         let _ = writeln!(
             out,
             "  dark after {}, clean after {}, packets after the cut: {}",
             cut(stamps.dark()),
             cut(stamps.clean()),
-            self.packets_after
-                .map_or_else(|| String::from("not observed"), |n| n.to_string()),
+            self.packets_after.map_or_else(unseen, |n| n.to_string()),
         );
-        for gateway in &self.not_observable {
-            let text = format!("  at gateway {gateway} the cut is not observable");
-            let _ = writeln!(out, "{}", style.paint(Colour::Yellow, text));
+    }
+}
+
+impl Stamps {
+    fn table(&self, out: &mut String) {
+        let rows = [
+            ("t0", "the call is authenticated and parsed", Some(self.t0)),
+            ("t1", "the commit is durable", self.t1),
+            ("t2", "CLR handed to the transport", self.t2),
+            ("t3", "CLA received", self.t3),
+            ("t4", "the bar is installed", self.t4),
+            (
+                "t5u",
+                "last worker past its boundary, uplink",
+                self.t5_uplink,
+            ),
+            (
+                "t5d",
+                "last worker past its boundary, downlink",
+                self.t5_downlink,
+            ),
+            ("t6", "detach accepted, or given up", self.t6),
+            ("t7", "accounting stopped", self.t7),
+            ("t8", "first refusal", self.t8),
+        ];
+        for (name, what, at) in rows {
+            let time = match (name, at) {
+                (_, Some(at)) => since(self.t0, at),
+                ("t8", None) => String::from("none seen"),
+                (_, None) => String::from("-"),
+            };
+            let _ = writeln!(out, "  {name:<4} {what:<42} {time:>12}");
         }
-        out
     }
 }

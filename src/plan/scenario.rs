@@ -1,6 +1,6 @@
 //! A scenario: a lab, what is done in it and what must then hold.
 
-use std::net::IpAddr;
+use core::net::IpAddr;
 
 use heiiki_types::{Apn, Duration, Protections};
 

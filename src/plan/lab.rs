@@ -2,7 +2,7 @@
 //! them.
 
 use core::fmt;
-use std::net::{IpAddr, Ipv4Addr};
+use core::net::{IpAddr, Ipv4Addr};
 
 use heiiki_types::{Ambr, Apn, Duration, Imsi, Key128, Msisdn, PlmnId, Prefix, Qci, Tac};
 
@@ -48,6 +48,26 @@ pub struct Network {
     pub watchdog: Duration,
     /// How often a GTP path is checked by Echo; not below 60 s (TS 29.274 §7.1.1).
     pub echo: Duration,
+}
+
+impl Default for Network {
+    fn default() -> Self {
+        Self {
+            // The test network; it always reads.
+            plmn: PlmnId::from_octets([0x00, 0xf1, 0x10]).unwrap_or_else(|_| unreachable!()),
+            tac: Tac(1),
+            mme_group_id: 1,
+            mme_code: 1,
+            enbs: 1,
+            workers: 1,
+            integrity: vec![Integrity::Eia2],
+            ciphering: vec![Ciphering::Eea2, Ciphering::Eea0],
+            t3412: Duration::from_mins(54),
+            quarantine: Duration::from_mins(1),
+            watchdog: Duration::from_secs(30),
+            echo: Duration::from_mins(1),
+        }
+    }
 }
 
 /// An integrity algorithm of NAS. EIA0 is not one: it is refused.
