@@ -748,3 +748,30 @@ fn weakened_protections_are_named() {
             .contains("weaken.off: there is no protection `brr`")
     );
 }
+
+#[test]
+fn no_file_panics_its_reader() {
+    let mut rng = heiiki_types::Rng::from_seed(7);
+    for kind in FileKind::ALL {
+        let file = Written::new(&format!("{}.toml", kind.name()), "");
+        let text = kind.defaults().replace("\n#", "\n");
+        for _ in 0..150 {
+            let mut octets = text.clone().into_bytes();
+            for _ in 0..=rng.below(4) {
+                let at = usize::try_from(rng.below(octets.len() as u64)).unwrap();
+                match rng.below(4) {
+                    0 => octets.truncate(at.max(1)),
+                    1 => octets[at] = rng.octets::<1>()[0] & 0x7f,
+                    2 => drop(octets.splice(at..at, "\u{e9}\u{1f4a5}\t".bytes())),
+                    _ => drop(octets.remove(at)),
+                }
+                octets.resize(octets.len().max(1), b' ');
+            }
+            std::fs::write(&file.0, String::from_utf8_lossy(&octets).as_bytes()).unwrap();
+            if let Err(mistakes) = check(kind, &file.0) {
+                assert!(mistakes.iter().next().is_some());
+                let _ = (mistakes.to_string(), mistakes.render(true, 80));
+            }
+        }
+    }
+}
