@@ -22,6 +22,8 @@ mod node;
 pub mod result_table;
 pub mod s1;
 mod sgw;
+#[cfg(test)]
+mod tests;
 pub mod timers;
 
 pub use config::MmeConfig;

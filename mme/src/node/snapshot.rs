@@ -110,3 +110,11 @@ impl Mme {
         (self.s6a_pending.len(), self.s5c_pending.len())
     }
 }
+
+#[cfg(test)]
+impl Mme {
+    /// Timers of UEs that run.
+    pub(crate) fn poll_timeouts(&self) -> usize {
+        self.timers.len()
+    }
+}

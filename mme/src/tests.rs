@@ -1,0 +1,13 @@
+//! The node between a fake HSS, a fake gateway and fake UEs, all built from the codecs.
+
+mod attach;
+mod authentication;
+mod boot;
+mod cancel;
+mod detach;
+mod gateway;
+mod hostile;
+mod phone;
+mod refusal;
+mod user_plane;
+mod world;
