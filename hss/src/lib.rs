@@ -20,7 +20,9 @@ mod event;
 mod journal;
 mod load;
 mod node;
+mod provision;
 mod s6a;
+mod storage;
 pub mod subscriber;
 
 pub use config::{
@@ -31,3 +33,6 @@ pub use event::{Answered, Event, Resynchronisation};
 pub use node::{Hss, Input, Output};
 pub use subscriber::import::{ImportError, ImportFault, SubscriberImport};
 pub use subscriber::{State, SubscribedApn};
+
+#[cfg(test)]
+mod tests;

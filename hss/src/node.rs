@@ -1,18 +1,9 @@
 //! The HSS as a machine: what goes in and out, and what waits for the disk.
-//!
-//! **Durability.** What waits for the disk before it is answered:
-//!
-//! * serving at all: the epoch of this start;
-//! * a vector beyond the SIM's lead, after a resynchronisation, or of a SIM that is new: its mark;
-//! * an update location answer, when the location or the state changes;
-//! * the first certificate of an order. The effects of a cut do not wait, those of a resume do.
-//!
-//! Written behind: marks before the lead is used up, purges, answers of MMEs and gateways to an
-//! order.
 
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::vec::Vec;
+use core::fmt;
 use core::time::Duration;
 
 use heiiki_diameter::base::DisconnectCause;
@@ -24,25 +15,20 @@ use heiiki_types::{
     StorageOutput, StreamInput, StreamOutput,
 };
 
-use crate::admin::Refusal;
-use crate::auc::sqn::{Epoch, Mark};
+use crate::auc::sqn::Epoch;
 use crate::config::{HssConfig, Tokens};
-use crate::cut::CutId;
 use crate::cut::book::Book;
 use crate::event::Event;
 use crate::journal::Journal;
-use crate::s6a::Waiting;
 use crate::s6a::cancellations::Cancellations;
 use crate::s6a::peers::Peers;
-use crate::subscriber::import::{self, ImportError, SubscriberImport};
-use crate::subscriber::row::{self, StateRow, SubscriberRow, Table};
+use crate::storage::Deferred;
+use crate::subscriber::import::SubscriberImport;
 use crate::subscriber::{RowIx, Subscribers};
 
-/// Rows of an import that go to the disk as one batch.
-const IMPORT_BATCH: usize = 1_024;
-
-/// What goes into an HSS.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What goes into an HSS. Printing it shows the kind and no contents: calls, rows and messages hold
+/// keys.
+#[derive(Clone, PartialEq, Eq)]
 pub enum Input {
     /// Something happened on a Diameter connection.
     Stream(StreamInput),
@@ -64,8 +50,8 @@ pub enum Input {
     Storage(StorageInput),
 }
 
-/// What comes out of an HSS.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What comes out of an HSS. Printing it shows the kind and no contents, but for events.
+#[derive(Clone, PartialEq, Eq)]
 pub enum Output {
     /// For the Diameter connections.
     Stream(StreamOutput),
@@ -91,32 +77,44 @@ pub enum Output {
     Event(Event),
 }
 
-/// What goes on when a batch is durable.
-pub(crate) enum Deferred {
-    /// This start has its epoch.
-    Epoch,
-    /// A mark.
-    Mark(RowIx, Mark),
-    /// A request of a peer.
-    Answer(Waiting),
-    /// An order.
-    Order(CutId),
-    /// The reply to an import.
-    Imported(CallId, Taken),
+impl fmt::Debug for Input {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stream(_) => f.write_str("Stream(..)"),
+            Self::Admin { call, request } => write!(f, "Admin({call:?}, {:?})", request.method),
+            Self::GatewayReply { call, result } => {
+                let status = result.as_ref().map(|r| r.status);
+                write!(f, "GatewayReply({call:?}, {status:?})")
+            }
+            Self::Storage(StorageInput::Loaded(rows)) => write!(f, "Loaded({} rows)", rows.len()),
+            Self::Storage(StorageInput::Persisted { seq }) => write!(f, "Persisted({})", seq.0),
+            Self::Storage(StorageInput::Failed) => f.write_str("Failed"),
+        }
+    }
 }
 
-/// What became of an import.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
-pub(crate) struct Taken {
-    added: usize,
-    kept: usize,
-    #[serde(skip)]
-    seq: PersistSeq,
+impl fmt::Debug for Output {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stream(_) => f.write_str("Stream(..)"),
+            Self::AdminReply { call, response } => {
+                write!(f, "AdminReply({call:?}, {})", response.status)
+            }
+            Self::GatewayCall { call, gateway, .. } => {
+                write!(f, "GatewayCall({call:?}, {gateway})")
+            }
+            Self::Storage(StorageOutput::Load) => f.write_str("Load"),
+            Self::Storage(StorageOutput::Persist { seq, records }) => {
+                write!(f, "Persist({}, {} rows)", seq.0, records.len())
+            }
+            Self::Event(event) => event.fmt(f),
+        }
+    }
 }
 
 /// How far a start has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Phase {
+pub(crate) enum Phase {
     /// Not started.
     New,
     /// The store is being read.
@@ -138,25 +136,25 @@ pub struct Hss {
     pub(crate) config: HssConfig,
     pub(crate) tokens: Tokens,
     pub(crate) rng: Rng,
-    phase: Phase,
+    pub(crate) phase: Phase,
     pub(crate) epoch: Epoch,
     /// Orders of this epoch.
     pub(crate) orders: u64,
     pub(crate) endpoint: Endpoint,
-    sessions: SessionIds,
+    pub(crate) sessions: SessionIds,
     pub(crate) peers: Peers,
     pub(crate) subscribers: Subscribers,
     pub(crate) journal: Journal,
-    waiting: BTreeMap<PersistSeq, Vec<Deferred>>,
-    waiting_answers: usize,
-    marks: BTreeSet<RowIx>,
-    marks_due: Option<Instant>,
+    pub(crate) waiting: BTreeMap<PersistSeq, Vec<Deferred>>,
+    pub(crate) waiting_answers: usize,
+    pub(crate) marks: BTreeSet<RowIx>,
+    pub(crate) marks_due: Option<Instant>,
     pub(crate) cancellations: Cancellations,
     pub(crate) cuts: Book,
     /// SIMs refused in this step, for t8.
     refused: Vec<Imsi>,
     /// Imports that came before the store was read.
-    early: Vec<SubscriberImport>,
+    pub(crate) early: Vec<SubscriberImport>,
     pub(crate) outputs: VecDeque<Output>,
 }
 
@@ -229,264 +227,7 @@ impl Hss {
         self.phase == Phase::Serving
     }
 
-    /// Takes subscribers from a file. Rows that the store has already stay as they are. Before the
-    /// store has been read only the import itself can be checked; what clashes with the store then
-    /// shows as [`Event::ImportRefused`]. Any error refuses the whole import.
-    pub fn import(
-        &mut self,
-        now: Now,
-        rows: Vec<SubscriberImport>,
-    ) -> Result<(), Vec<ImportError>> {
-        if matches!(self.phase, Phase::New | Phase::Loading) {
-            let mut all = core::mem::take(&mut self.early);
-            let before = all.len();
-            all.extend(rows);
-            let errors = import::check(&all, self.config.limits.subscribers);
-            if !errors.is_empty() {
-                all.truncate(before);
-                self.early = all;
-                return Err(errors);
-            }
-            self.early = all;
-            return Ok(());
-        }
-        self.take_import(now, rows)?;
-        self.settle(now);
-        Ok(())
-    }
-
-    /// Takes an import into the store that has been read.
-    pub(crate) fn take_import(
-        &mut self,
-        now: Now,
-        rows: Vec<SubscriberImport>,
-    ) -> Result<Taken, Vec<ImportError>> {
-        let limit = self.config.limits.subscribers;
-        let room = limit.saturating_sub(self.subscribers.len());
-        let known = rows
-            .iter()
-            .filter(|r| self.subscribers.find(r.imsi).is_some());
-        let mut errors = import::check(&rows, room.saturating_add(known.count()));
-        if errors.is_empty() {
-            errors = import::clashes(&self.subscribers, &rows);
-        }
-        if !errors.is_empty() {
-            return Err(errors);
-        }
-        let mut taken = Taken {
-            added: 0,
-            kept: 0,
-            seq: PersistSeq::default(),
-        };
-        for row in rows {
-            if self.subscribers.find(row.imsi).is_some() {
-                taken.kept += 1;
-                continue;
-            }
-            let subscriber = import::subscriber(&mut self.subscribers, row);
-            let Some(ix) = self.subscribers.insert(subscriber) else {
-                continue;
-            };
-            taken.added += 1;
-            taken.seq = self.write_new(now, ix);
-            if taken.added.is_multiple_of(IMPORT_BATCH) {
-                self.flush();
-            }
-        }
-        self.tell(Event::Imported {
-            added: taken.added,
-            kept: taken.kept,
-        });
-        Ok(taken)
-    }
-
-    /// Writes a new subscriber's rows. Vectors wait until they are durable.
-    fn write_new(&mut self, now: Now, ix: RowIx) -> PersistSeq {
-        if let Some(subscriber) = self.subscribers.get(ix) {
-            let key = row::imsi_key(subscriber.imsi);
-            let tenant = self.subscribers.tenant_name(subscriber.tenant);
-            let secrets = SubscriberRow::new(subscriber, tenant);
-            self.journal.put(Table::Subscriber, key.clone(), &secrets);
-            let state = StateRow {
-                state: subscriber.state,
-                standing: subscriber.standing.clone(),
-            };
-            self.journal.put(Table::State, key, &state);
-        }
-        self.write_mark(now, ix)
-    }
-
-    pub(crate) fn reply_when_durable(&mut self, now: Now, call: CallId, taken: Taken) {
-        if taken.added == 0 {
-            self.reply_to_import(call, taken);
-        } else {
-            self.wait_for(now, taken.seq, Deferred::Imported(call, taken));
-        }
-    }
-
-    fn reply_to_import(&mut self, call: CallId, taken: Taken) {
-        let response = HttpResponse {
-            status: 200,
-            body: serde_json::to_vec(&taken).unwrap_or_default(),
-        };
-        self.outputs
-            .push_back(Output::AdminReply { call, response });
-    }
-
-    /// Sends a SIM's mark to the disk with the batch of this step.
-    pub(crate) fn write_mark(&mut self, now: Now, ix: RowIx) -> PersistSeq {
-        let Some(subscriber) = self.subscribers.get_mut(ix) else {
-            return PersistSeq::default();
-        };
-        let mark = subscriber.counter.mark(self.epoch);
-        let key = row::imsi_key(subscriber.imsi);
-        let seq = self.journal.put(Table::Mark, key, &mark);
-        self.marks.remove(&ix);
-        self.wait_for(now, seq, Deferred::Mark(ix, mark));
-        seq
-    }
-
-    /// A SIM has used half of its lead: its mark goes to the disk with the next batch, or soon.
-    pub(crate) fn mark_is_due(&mut self, ix: RowIx) {
-        self.marks.insert(ix);
-    }
-
-    /// Adds all due marks to the batch.
-    fn flush_marks(&mut self) {
-        self.marks_due = None;
-        for ix in core::mem::take(&mut self.marks) {
-            // A failed disk takes no mark, so what waits for one need not be told.
-            self.write_mark(Now::default(), ix);
-        }
-    }
-
-    /// Lets something wait until a batch is durable.
-    pub(crate) fn wait_for(&mut self, now: Now, seq: PersistSeq, deferred: Deferred) {
-        if self.journal.has_failed() {
-            self.lost(now, deferred);
-        } else if self.journal.is_durable(seq) {
-            self.durable(now, deferred);
-        } else {
-            self.waiting_answers += usize::from(matches!(deferred, Deferred::Answer(_)));
-            self.waiting.entry(seq).or_default().push(deferred);
-        }
-    }
-
-    /// Whether no more requests may wait for the disk.
-    pub(crate) fn is_full(&self) -> bool {
-        self.waiting_answers >= self.config.limits.waiting
-    }
-
-    /// Takes the location updates of a SIM out of the queue.
-    pub(crate) fn take_waiting_updates(&mut self, imsi: Imsi) -> Vec<Waiting> {
-        let mut taken = Vec::new();
-        for queue in self.waiting.values_mut() {
-            for deferred in core::mem::take(queue) {
-                match deferred {
-                    Deferred::Answer(waiting) if waiting.updating() == Some(imsi) => {
-                        taken.push(waiting);
-                    }
-                    other => queue.push(other),
-                }
-            }
-        }
-        self.waiting_answers -= taken.len().min(self.waiting_answers);
-        taken
-    }
-
-    fn durable(&mut self, now: Now, deferred: Deferred) {
-        match deferred {
-            Deferred::Epoch => self.serve(now),
-            Deferred::Mark(ix, mark) => {
-                if let Some(subscriber) = self.subscribers.get_mut(ix) {
-                    subscriber.counter.marked(mark);
-                }
-            }
-            Deferred::Answer(waiting) => self.go_on(now, waiting),
-            Deferred::Order(id) => self.order_is_durable(now, id),
-            Deferred::Imported(call, taken) => self.reply_to_import(call, taken),
-        }
-    }
-
-    fn lost(&mut self, now: Now, deferred: Deferred) {
-        match deferred {
-            Deferred::Epoch => self.phase = Phase::Refusing,
-            Deferred::Mark(..) => {}
-            Deferred::Answer(waiting) => self.give_up(now, waiting),
-            Deferred::Order(id) => self.order_is_lost(now, id),
-            Deferred::Imported(call, _) => {
-                let response = Refusal::DiskFailed.response::<()>(None);
-                self.outputs
-                    .push_back(Output::AdminReply { call, response });
-            }
-        }
-    }
-
-    fn handle_storage(&mut self, now: Now, input: StorageInput) {
-        match input {
-            StorageInput::Loaded(records) if self.phase == Phase::Loading => {
-                match self.load(records) {
-                    Ok(epoch) => self.raise_epoch(now, epoch),
-                    Err(event) => {
-                        self.phase = Phase::Refusing;
-                        self.tell(event);
-                    }
-                }
-            }
-            StorageInput::Loaded(_) => {}
-            StorageInput::Persisted { seq } => {
-                let durable = self.journal.persisted(seq);
-                while let Some(entry) = self.waiting.first_entry().filter(|e| *e.key() <= durable) {
-                    for deferred in entry.remove() {
-                        self.uncount(&deferred);
-                        self.durable(now, deferred);
-                    }
-                }
-            }
-            StorageInput::Failed => {
-                if !self.journal.has_failed() {
-                    self.journal.fail();
-                    self.tell(Event::DiskFailed);
-                }
-                for deferred in core::mem::take(&mut self.waiting).into_values().flatten() {
-                    self.uncount(&deferred);
-                    self.lost(now, deferred);
-                }
-                if self.phase == Phase::Loading {
-                    self.phase = Phase::Refusing;
-                }
-            }
-        }
-    }
-
-    fn uncount(&mut self, deferred: &Deferred) {
-        if matches!(deferred, Deferred::Answer(_)) {
-            self.waiting_answers = self.waiting_answers.saturating_sub(1);
-        }
-    }
-
-    fn raise_epoch(&mut self, now: Now, epoch: Epoch) {
-        self.epoch = epoch;
-        self.phase = Phase::RaisingEpoch;
-        let high = u32::try_from(epoch.0).unwrap_or(u32::MAX);
-        self.sessions = SessionIds::new(&*self.config.origin_host, high);
-        let meta = row::MetaRow::new(epoch);
-        let seq = self.journal.put(Table::Meta, row::META_KEY.to_vec(), &meta);
-        self.wait_for(now, seq, Deferred::Epoch);
-        let early = core::mem::take(&mut self.early);
-        if early.is_empty() {
-            return;
-        }
-        if let Err(errors) = self.take_import(now, early) {
-            let why = errors.first().map(ToString::to_string);
-            self.tell(Event::ImportRefused {
-                why: why.unwrap_or_default(),
-                errors: errors.len(),
-            });
-        }
-    }
-
-    fn serve(&mut self, now: Now) {
+    pub(crate) fn serve(&mut self, now: Now) {
         self.phase = Phase::Serving;
         self.tell(Event::Serving {
             epoch: self.epoch.0,
@@ -557,7 +298,7 @@ impl Hss {
     }
 
     /// The end of a step: what the endpoint has to say goes out, and one batch goes to the disk.
-    fn settle(&mut self, now: Now) {
+    pub(crate) fn settle(&mut self, now: Now) {
         self.drain_endpoint(now);
         for imsi in core::mem::take(&mut self.refused) {
             self.stamp_refusal(now, imsi);
@@ -569,12 +310,6 @@ impl Hss {
             self.marks_due = Some(now.at + self.config.timers.mark);
         }
         self.flush();
-    }
-
-    fn flush(&mut self) {
-        if let Some(output) = self.journal.flush() {
-            self.outputs.push_back(Output::Storage(output));
-        }
     }
 
     pub(crate) fn tell(&mut self, event: Event) {

@@ -143,7 +143,7 @@ impl Hss {
             (["v1", "cuts", id], Method::Get) => read(self.show_cut(id)?),
             (["v1", "cuts", id, "stamps"], Method::Post) => {
                 allow(role, Role::CutOnly)?;
-                read(self.add_stamps(now, id, &request.body)?)
+                read(self.add_stamps(id, &request.body)?)
             }
             (["v1", "subscribers"], _) => Err(Refusal::Method("GET and POST")),
             (["v1", "cuts"] | ["v1", "cuts" | "subscribers", _], _) => Err(Refusal::Method("GET")),
@@ -192,7 +192,7 @@ impl Hss {
         Ok(ok(Certificate::new(cut).json()))
     }
 
-    fn add_stamps(&mut self, now: Now, id: &str, body: &[u8]) -> Result<HttpResponse, Refusal> {
+    fn add_stamps(&mut self, id: &str, body: &[u8]) -> Result<HttpResponse, Refusal> {
         let cut: CutId = id.parse().map_err(|_| Refusal::NoCut)?;
         if self.cuts.get(cut).is_none() {
             return Err(Refusal::NoCut);
@@ -201,7 +201,7 @@ impl Hss {
         let mut taken = false;
         for (stamp, at) in [(Stamp::T6, t6), (Stamp::T7, t7), (Stamp::T8, t8)] {
             if let Some(at) = at {
-                taken |= !self.report_stamp(now, cut, stamp, Instant::from_micros(at));
+                taken |= !self.report_stamp(cut, stamp, Instant::from_micros(at));
             }
         }
         if taken {

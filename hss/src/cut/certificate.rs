@@ -124,7 +124,9 @@ impl<'a> Certificate<'a> {
             time_to_cut_us: time_to_cut(cut),
             packets_after_t0: gateways
                 .clone()
-                .try_fold(0, |sum, g| Some(sum + g.answer.as_ref()?.packets_after_t0?))
+                .try_fold(0_u64, |sum, g| {
+                    Some(sum.saturating_add(g.answer.as_ref()?.packets_after_t0?))
+                })
                 .filter(|_| !cut.gateways.is_empty()),
             mme: cut
                 .nodes

@@ -10,7 +10,8 @@ use super::book::{Due, LegId, short};
 use super::{Certificate, Cut, CutId, GatewayLeg, NodeLeg, ORDERS_OF_AN_EPOCH, Stamp, gateway};
 use crate::admin::Refusal;
 use crate::event::Event;
-use crate::node::{Deferred, Hss, Output};
+use crate::node::{Hss, Output};
+use crate::storage::Deferred;
 use crate::subscriber::row::{self, StateRow, Table};
 use crate::subscriber::{ServingNode, Standing, State, StateEvent, Verb};
 
@@ -125,7 +126,7 @@ impl Hss {
         cut.nodes = nodes.iter().map(|n| new_node_leg(&n.host)).collect();
         let legs = cut.gateways.len();
         self.cuts.enter(cut);
-        self.make_latest(now, id);
+        self.make_latest(id);
         for gateway in 0..legs {
             self.tell_gateway(now, LegId { cut: id, gateway });
         }
@@ -169,18 +170,18 @@ impl Hss {
     }
 
     /// The order is the one that counts for its SIM; an older one is over.
-    fn make_latest(&mut self, now: Now, id: CutId) {
+    fn make_latest(&mut self, id: CutId) {
         if let Some(older) = self.cuts.make_latest(id) {
-            self.supersede(now, older);
+            self.supersede(older);
         }
     }
 
-    fn supersede(&mut self, now: Now, id: CutId) {
+    fn supersede(&mut self, id: CutId) {
         self.cuts.stop(id);
         if let Some(cut) = self.cuts.get_mut(id) {
             cut.superseded = !cut.is_closed();
         }
-        self.cut_progress(now, id);
+        self.cut_progress(id);
     }
 
     /// Sends the order and the state to the disk, as one batch.
@@ -214,10 +215,10 @@ impl Hss {
             node: None,
         });
         if !verb.is_cut() {
-            self.make_latest(now, id);
+            self.make_latest(id);
             self.lift(now, id);
         }
-        self.cut_progress(now, id);
+        self.cut_progress(id);
     }
 
     /// A resume is durable: the SIM is served again, unless a later cut has come.
@@ -234,14 +235,14 @@ impl Hss {
 
     /// The disk failed under the order. A cut stays in force, in memory and at the gateways; a
     /// resume did not happen.
-    pub(crate) fn order_is_lost(&mut self, now: Now, id: CutId) {
+    pub(crate) fn order_is_lost(&mut self, id: CutId) {
         if let Some(cut) = self.cuts.get_mut(id) {
             cut.disk_failed = true;
             if !cut.verb.is_cut() {
                 cut.superseded = true;
             }
         }
-        self.cut_progress(now, id);
+        self.cut_progress(id);
     }
 
     /// Tells one gateway its part of an order.
@@ -323,7 +324,7 @@ impl Hss {
                 node: Some(name.clone()),
             });
         }
-        self.cut_progress(now, leg_id.cut);
+        self.cut_progress(leg_id.cut);
     }
 
     fn gateway_failed(&mut self, now: Now, leg_id: LegId, why: &str) {
@@ -344,7 +345,7 @@ impl Hss {
         });
         let at = now.at + self.backoff(attempt);
         self.cuts.again(leg_id, at);
-        self.cut_progress(now, leg_id.cut);
+        self.cut_progress(leg_id.cut);
     }
 
     /// Runs what is due at gateways.
@@ -358,7 +359,7 @@ impl Hss {
     }
 
     /// Looks at an order after something happened to it: verdict, reply, row.
-    pub(crate) fn cut_progress(&mut self, now: Now, id: CutId) {
+    pub(crate) fn cut_progress(&mut self, id: CutId) {
         let Some(cut) = self.cuts.get_mut(id) else {
             return;
         };
@@ -385,7 +386,6 @@ impl Hss {
         while let Some(old) = self.cuts.forget_one(self.config.limits.cuts) {
             self.journal.delete(Table::Cut, cut_key(old));
         }
-        let _ = now;
     }
 
     fn reply_with_certificate(&mut self, call: CallId, id: CutId) {
@@ -409,11 +409,11 @@ impl Hss {
         let Some(id) = self.cuts.latest_of(imsi) else {
             return;
         };
-        self.report_stamp(now, id, Stamp::T8, now.at);
+        self.report_stamp(id, Stamp::T8, now.at);
     }
 
     /// Enters a stamp that others see: t6, t7 or t8. The first report counts.
-    pub(crate) fn report_stamp(&mut self, now: Now, id: CutId, stamp: Stamp, at: Instant) -> bool {
+    pub(crate) fn report_stamp(&mut self, id: CutId, stamp: Stamp, at: Instant) -> bool {
         let Some(cut) = self.cuts.get_mut(id).filter(|c| c.verb.is_cut()) else {
             return false;
         };
@@ -435,7 +435,7 @@ impl Hss {
             at: at.as_micros(),
             node: None,
         });
-        self.cut_progress(now, id);
+        self.cut_progress(id);
         true
     }
 
@@ -448,7 +448,7 @@ impl Hss {
             };
             let (latest, legs) = (self.cuts.latest_of(cut.imsi), cut.gateways.len());
             if latest != Some(id) {
-                self.supersede(now, id);
+                self.supersede(id);
                 continue;
             }
             for gateway in 0..legs {

@@ -15,7 +15,8 @@ use crate::auc::auts;
 use crate::auc::sqn::{NoSqn, Resync};
 use crate::auc::vector::EpsVector;
 use crate::event::{Answered, Event, Resynchronisation};
-use crate::node::{Deferred, Hss};
+use crate::node::Hss;
+use crate::storage::Deferred;
 use crate::subscriber::{RowIx, Subscriber};
 
 /// Why there are no vectors.

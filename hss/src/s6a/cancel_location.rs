@@ -134,7 +134,7 @@ impl Hss {
             leg.result = Some(Answered(result).to_string());
             Some((Stamp::T3, now.at))
         });
-        self.cut_progress(now, id);
+        self.cut_progress(id);
     }
 
     /// There was no answer, or not the wanted one: once more, later.

@@ -17,7 +17,8 @@ use heiiki_types::{Imsi, Now, PersistSeq};
 
 use super::{Ask, Waiting};
 use crate::event::{Answered, Event};
-use crate::node::{Deferred, Hss};
+use crate::node::Hss;
+use crate::storage::Deferred;
 use crate::subscriber::row::{self, StateRow, Table};
 use crate::subscriber::{Location, RowIx, ServingNode, State, StateEvent, profile};
 
@@ -165,6 +166,7 @@ impl Hss {
     ) {
         if let Some(subscriber) = self.subscribers.get_mut(ix) {
             subscriber.location = previous;
+            subscriber.location_seq = PersistSeq::default();
         }
         let refusal = (ResultCode::UNABLE_TO_COMPLY.into(), None);
         self.refuse_update(now, ask, request, refusal);

@@ -1,0 +1,202 @@
+//! What the HSS does with its disk, and what waits for it.
+//!
+//! **Durability.** What waits for the disk before it is answered:
+//!
+//! * serving at all: the epoch of this start;
+//! * a vector beyond the SIM's lead, after a resynchronisation, or of a SIM that is new: its mark;
+//! * an update location answer, when the location or the state changes;
+//! * the first certificate of an order. The effects of a cut do not wait, those of a resume do.
+//!
+//! Written behind: marks before the lead is used up, purges, answers of MMEs and gateways to an
+//! order.
+
+use alloc::string::ToString;
+use alloc::vec::Vec;
+
+use heiiki_diameter::SessionIds;
+use heiiki_types::{CallId, Imsi, Now, PersistSeq, StorageInput};
+
+use crate::admin::Refusal;
+use crate::auc::sqn::{Epoch, Mark};
+use crate::cut::CutId;
+use crate::event::Event;
+use crate::node::{Hss, Output, Phase};
+use crate::provision::Taken;
+use crate::s6a::Waiting;
+use crate::subscriber::RowIx;
+use crate::subscriber::row::{self, Table};
+
+/// What goes on when a batch is durable.
+pub(crate) enum Deferred {
+    /// This start has its epoch.
+    Epoch,
+    /// A mark.
+    Mark(RowIx, Mark),
+    /// A request of a peer.
+    Answer(Waiting),
+    /// An order.
+    Order(CutId),
+    /// The reply to an import.
+    Imported(CallId, Taken),
+}
+
+impl Hss {
+    /// Sends a SIM's mark to the disk with the batch of this step.
+    pub(crate) fn write_mark(&mut self, now: Now, ix: RowIx) -> PersistSeq {
+        let Some(subscriber) = self.subscribers.get_mut(ix) else {
+            return PersistSeq::default();
+        };
+        let mark = subscriber.counter.mark(self.epoch);
+        let key = row::imsi_key(subscriber.imsi);
+        let seq = self.journal.put(Table::Mark, key, &mark);
+        self.marks.remove(&ix);
+        self.wait_for(now, seq, Deferred::Mark(ix, mark));
+        seq
+    }
+
+    /// A SIM has used half of its lead: its mark goes to the disk with the next batch, or soon.
+    pub(crate) fn mark_is_due(&mut self, ix: RowIx) {
+        self.marks.insert(ix);
+    }
+
+    /// Adds all due marks to the batch.
+    pub(crate) fn flush_marks(&mut self) {
+        self.marks_due = None;
+        for ix in core::mem::take(&mut self.marks) {
+            // A failed disk takes no mark, so what waits for one need not be told.
+            self.write_mark(Now::default(), ix);
+        }
+    }
+
+    /// Lets something wait until a batch is durable.
+    pub(crate) fn wait_for(&mut self, now: Now, seq: PersistSeq, deferred: Deferred) {
+        if self.journal.has_failed() {
+            self.lost(now, deferred);
+        } else if self.journal.is_durable(seq) {
+            self.durable(now, deferred);
+        } else {
+            self.waiting_answers += usize::from(matches!(deferred, Deferred::Answer(_)));
+            self.waiting.entry(seq).or_default().push(deferred);
+        }
+    }
+
+    /// Whether no more requests may wait for the disk.
+    pub(crate) fn is_full(&self) -> bool {
+        self.waiting_answers >= self.config.limits.waiting
+    }
+
+    /// Takes the location updates of a SIM out of the queue.
+    pub(crate) fn take_waiting_updates(&mut self, imsi: Imsi) -> Vec<Waiting> {
+        let mut taken = Vec::new();
+        for queue in self.waiting.values_mut() {
+            for deferred in core::mem::take(queue) {
+                match deferred {
+                    Deferred::Answer(waiting) if waiting.updating() == Some(imsi) => {
+                        taken.push(waiting);
+                    }
+                    other => queue.push(other),
+                }
+            }
+        }
+        self.waiting_answers -= taken.len().min(self.waiting_answers);
+        taken
+    }
+
+    fn durable(&mut self, now: Now, deferred: Deferred) {
+        match deferred {
+            Deferred::Epoch => self.serve(now),
+            Deferred::Mark(ix, mark) => {
+                if let Some(subscriber) = self.subscribers.get_mut(ix) {
+                    subscriber.counter.marked(mark);
+                }
+            }
+            Deferred::Answer(waiting) => self.go_on(now, waiting),
+            Deferred::Order(id) => self.order_is_durable(now, id),
+            Deferred::Imported(call, taken) => self.reply_to_import(call, taken),
+        }
+    }
+
+    fn lost(&mut self, now: Now, deferred: Deferred) {
+        match deferred {
+            Deferred::Epoch => self.phase = Phase::Refusing,
+            Deferred::Mark(..) => {}
+            Deferred::Answer(waiting) => self.give_up(now, waiting),
+            Deferred::Order(id) => self.order_is_lost(id),
+            Deferred::Imported(call, _) => {
+                let response = Refusal::DiskFailed.response::<()>(None);
+                self.outputs
+                    .push_back(Output::AdminReply { call, response });
+            }
+        }
+    }
+
+    pub(crate) fn handle_storage(&mut self, now: Now, input: StorageInput) {
+        match input {
+            StorageInput::Loaded(records) if self.phase == Phase::Loading => {
+                match self.load(records) {
+                    Ok(epoch) => self.raise_epoch(now, epoch),
+                    Err(event) => {
+                        self.phase = Phase::Refusing;
+                        self.tell(event);
+                    }
+                }
+            }
+            StorageInput::Loaded(_) => {}
+            StorageInput::Persisted { seq } => {
+                let durable = self.journal.persisted(seq);
+                while let Some(entry) = self.waiting.first_entry().filter(|e| *e.key() <= durable) {
+                    for deferred in entry.remove() {
+                        self.uncount(&deferred);
+                        self.durable(now, deferred);
+                    }
+                }
+            }
+            StorageInput::Failed => {
+                if !self.journal.has_failed() {
+                    self.journal.fail();
+                    self.tell(Event::DiskFailed);
+                }
+                for deferred in core::mem::take(&mut self.waiting).into_values().flatten() {
+                    self.uncount(&deferred);
+                    self.lost(now, deferred);
+                }
+                if self.phase == Phase::Loading {
+                    self.phase = Phase::Refusing;
+                }
+            }
+        }
+    }
+
+    fn uncount(&mut self, deferred: &Deferred) {
+        if matches!(deferred, Deferred::Answer(_)) {
+            self.waiting_answers = self.waiting_answers.saturating_sub(1);
+        }
+    }
+
+    fn raise_epoch(&mut self, now: Now, epoch: Epoch) {
+        self.epoch = epoch;
+        self.phase = Phase::RaisingEpoch;
+        let high = u32::try_from(epoch.0).unwrap_or(u32::MAX);
+        self.sessions = SessionIds::new(&*self.config.origin_host, high);
+        let meta = row::MetaRow::new(epoch);
+        let seq = self.journal.put(Table::Meta, row::META_KEY.to_vec(), &meta);
+        self.wait_for(now, seq, Deferred::Epoch);
+        let early = core::mem::take(&mut self.early);
+        if early.is_empty() {
+            return;
+        }
+        if let Err(errors) = self.take_import(now, early) {
+            let why = errors.first().map(ToString::to_string);
+            self.tell(Event::ImportRefused {
+                why: why.unwrap_or_default(),
+                errors: errors.len(),
+            });
+        }
+    }
+
+    pub(crate) fn flush(&mut self) {
+        if let Some(output) = self.journal.flush() {
+            self.outputs.push_back(Output::Storage(output));
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! The HSS as its peers see it: scripted conversations over real Diameter octets, a disk that can
+//! lose its tail, gateways that answer, fail or stay silent.
+
+mod admin;
+mod authentication_information;
+mod bench;
+mod cut;
+mod hostile;
+mod peers;
+mod restart;
+mod update_location;
