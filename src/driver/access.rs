@@ -1,0 +1,251 @@
+//! The access side on real sockets: MME and SGW, and eNBs with their UEs.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use heiiki_mme::s1::EnbId;
+use heiiki_mme::{Mme, MmeConfig};
+use heiiki_net::stream;
+use heiiki_types::{Imsi, Rng};
+use heiiki_ue_sim::usim::Usim;
+use heiiki_ue_sim::{Enb, EnbConfig, UeCommand, UeId, UeProfile};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use super::Sink;
+use super::listen::StartError;
+use super::runtime::Runtime;
+use super::socket::{Sender, Socket};
+use super::storage::Storage;
+use super::thread::{Inbox, NodeThread, Waiting};
+use crate::log::NodeEvent;
+
+/// What the access side needs beside the nodes' own configuration.
+pub struct AccessSetup {
+    /// MME and SGW.
+    pub mme: MmeConfig,
+    /// The MME's journal.
+    pub journal: PathBuf,
+    /// The eNBs and the cards in them.
+    pub enbs: Vec<(EnbConfig, Arc<UeProfile>, Vec<Usim>)>,
+}
+
+impl core::fmt::Debug for AccessSetup {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("AccessSetup")
+            .field("mme", &self.mme)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A running MME and SGW with their eNBs.
+#[derive(Debug)]
+pub struct AccessServer {
+    // Fields end in this order: readers first, so that nothing comes in any more.
+    sockets: Vec<Socket>,
+    mme: Option<NodeThread<Mme>>,
+    enbs: Vec<NodeThread<Enb>>,
+    streams: Option<JoinHandle<()>>,
+}
+
+impl AccessServer {
+    /// Binds and starts everything; `sink` gets the MME's events and those of the UEs.
+    ///
+    /// # Errors
+    /// When an address cannot be bound or the journal cannot be opened.
+    pub fn start(
+        setup: AccessSetup,
+        rng: &mut Rng,
+        runtime: &Runtime,
+        mme_sink: Sink,
+        ue_sink: &Sink,
+    ) -> Result<Self, StartError> {
+        let bind =
+            |key, address| Socket::bind(address).map_err(|e| StartError::new(key, address, e));
+        let mut s5c = bind("mme.s5c", setup.mme.s5c_local)?;
+        let mut s5u = bind("mme.s5u", setup.mme.s5u_local)?;
+        let mut s1u = bind("mme.s1u", setup.mme.s1u_local)?;
+        let thread = |e: io::Error| StartError::new("thread", "access", e);
+
+        let mme_waiting = Waiting::<Mme>::new();
+        let mme = mme_waiting.inbox();
+        let enbs: Vec<(EnbId, Waiting<Enb>)> = setup
+            .enbs
+            .iter()
+            .map(|(config, ..)| (config.id, Waiting::new()))
+            .collect();
+        let storage = {
+            let inbox = mme.clone();
+            let deliver = move |input| inbox.send(heiiki_mme::Input::Storage(input));
+            Storage::open(&setup.journal, deliver)
+                .map_err(|e| StartError::new("store", setup.journal.display(), e))?
+        };
+        let (stream_outputs, outputs) = mpsc::unbounded_channel();
+        let streams = {
+            let inbox = mme.clone();
+            let deliver: stream::Deliver =
+                Arc::new(move |input| inbox.send(heiiki_mme::Input::S6a(input)));
+            runtime.handle().spawn(stream::run(None, outputs, deliver))
+        };
+        let router = MmeRouter {
+            inbox: mme.clone(),
+            enbs: enbs.iter().map(|(id, w)| (*id, w.inbox())).collect(),
+            s5c: s5c.sender(),
+            s5u: s5u.sender(),
+            s1u: s1u.sender(),
+            streams: stream_outputs,
+            storage,
+            sink: mme_sink,
+        };
+        for (socket, input) in [
+            (&mut s5c, heiiki_mme::Input::S5c as fn(_) -> _),
+            (&mut s5u, heiiki_mme::Input::S5u),
+            (&mut s1u, heiiki_mme::Input::S1u),
+        ] {
+            let inbox = mme.clone();
+            socket
+                .read("mme-udp", move |datagram| inbox.send(input(datagram)))
+                .map_err(thread)?;
+        }
+        let mut sockets = vec![s5c, s5u, s1u];
+        let mut running = Vec::new();
+        for ((config, profile, cards), (_, waiting)) in setup.enbs.into_iter().zip(enbs) {
+            let socket = bind("enb.s1u", config.s1u_local)?;
+            let rng = rng.fork("enb");
+            let (enb, socket) = start_enb(
+                config,
+                &profile,
+                cards,
+                rng,
+                waiting,
+                socket,
+                mme.clone(),
+                ue_sink,
+            )
+            .map_err(thread)?;
+            running.push(enb);
+            sockets.push(socket);
+        }
+        let machine = Mme::new(setup.mme, rng.fork("mme"));
+        let node = router.run(mme_waiting, machine).map_err(thread)?;
+        node.inbox().act(Mme::start);
+        Ok(Self {
+            sockets,
+            mme: Some(node),
+            enbs: running,
+            streams: Some(streams),
+        })
+    }
+
+    /// Tells a UE to do something.
+    pub fn command(&self, enb: usize, ue: UeId, command: UeCommand) {
+        if let Some(enb) = self.enbs.get(enb) {
+            enb.inbox()
+                .send(heiiki_ue_sim::Input::Command { ue, command });
+        }
+    }
+
+    /// The way into the MME.
+    pub fn mme(&self) -> Option<Inbox<Mme>> {
+        self.mme.as_ref().map(NodeThread::inbox)
+    }
+
+    /// The way into an eNB.
+    pub fn enb(&self, enb: usize) -> Option<Inbox<Enb>> {
+        self.enbs.get(enb).map(NodeThread::inbox)
+    }
+
+    /// Ends it all.
+    pub fn stop(mut self, runtime: &Runtime) {
+        self.sockets.clear();
+        for enb in self.enbs.drain(..) {
+            enb.stop();
+        }
+        if let Some(mme) = self.mme.take() {
+            mme.stop();
+        }
+        if let Some(streams) = self.streams.take() {
+            let _ = runtime.wait(tokio::time::timeout(
+                core::time::Duration::from_secs(2),
+                streams,
+            ));
+        }
+    }
+}
+
+#[expect(clippy::too_many_arguments, reason = "the parts of one eNB, once")]
+fn start_enb(
+    config: EnbConfig,
+    profile: &Arc<UeProfile>,
+    cards: Vec<Usim>,
+    rng: Rng,
+    waiting: Waiting<Enb>,
+    mut socket: Socket,
+    mme: Inbox<Mme>,
+    sink: &Sink,
+) -> io::Result<(NodeThread<Enb>, Socket)> {
+    let inbox = waiting.inbox();
+    socket.read("enb-udp", move |datagram| {
+        inbox.send(heiiki_ue_sim::Input::S1u(datagram))
+    })?;
+    let (id, sender, sink) = (config.id, socket.sender(), Arc::clone(sink));
+    let mut enb = Enb::new(config, rng);
+    let mut imsis: Vec<Imsi> = Vec::with_capacity(cards.len());
+    for card in cards {
+        imsis.push(card.imsi());
+        enb.add_ue(Arc::clone(profile), card);
+    }
+    let node = waiting.run("enb", enb, move |output| match output {
+        heiiki_ue_sim::Output::S1(message) => {
+            mme.send(heiiki_mme::Input::S1 { enb: id, message });
+        }
+        heiiki_ue_sim::Output::S1u(datagram) => sender.send(&datagram),
+        heiiki_ue_sim::Output::Event { ue, event } => {
+            let place = usize::try_from(ue.0).unwrap_or(usize::MAX);
+            if let Some(imsi) = imsis.get(place).copied() {
+                sink(NodeEvent::Ue { imsi, event });
+            }
+        }
+    })?;
+    Ok((node, socket))
+}
+
+/// Where the outputs of the MME go.
+struct MmeRouter {
+    inbox: Inbox<Mme>,
+    enbs: Vec<(EnbId, Inbox<Enb>)>,
+    s5c: Sender,
+    s5u: Sender,
+    s1u: Sender,
+    streams: mpsc::UnboundedSender<heiiki_types::StreamOutput>,
+    storage: Storage,
+    sink: Sink,
+}
+
+impl MmeRouter {
+    fn run(mut self, waiting: Waiting<Mme>, machine: Mme) -> io::Result<NodeThread<Mme>> {
+        waiting.run("mme", machine, move |output| self.route(output))
+    }
+
+    fn route(&mut self, output: heiiki_mme::Output) {
+        use heiiki_mme::Output;
+        match output {
+            Output::S1 { enb, message } => {
+                if let Some((_, inbox)) = self.enbs.iter().find(|(id, _)| *id == enb) {
+                    inbox.send(heiiki_ue_sim::Input::S1(message));
+                }
+            }
+            Output::S1u(datagram) => self.s1u.send(&datagram),
+            Output::S5c(datagram) => self.s5c.send(&datagram),
+            Output::S5u(datagram) => self.s5u.send(&datagram),
+            Output::S6a(output) => drop(self.streams.send(output)),
+            Output::Storage(output) => {
+                if let Some(input) = self.storage.act(output) {
+                    self.inbox.send(heiiki_mme::Input::Storage(input));
+                }
+            }
+            Output::Event(event) => drop((self.sink)(NodeEvent::Mme(event))),
+        }
+    }
+}

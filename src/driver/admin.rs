@@ -1,0 +1,139 @@
+//! A node's HTTP interface: calls go into the machine as values, events stream out of it.
+
+use core::sync::atomic::{AtomicU64, Ordering};
+use core::time::Duration;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use heiiki_net::http::{Handler, Reply};
+use heiiki_types::{CallId, HttpRequest, HttpResponse};
+use tokio::sync::{broadcast, mpsc, oneshot};
+
+/// Lines that a slow reader of events may be behind before it misses some.
+const EVENTS_BEHIND: usize = 4_096;
+/// How long a call may wait for the machine: longer than anything that a machine waits for.
+const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+
+/// The events of a node as lines of JSON, for everybody who listens.
+#[derive(Clone, Debug)]
+pub struct Events(broadcast::Sender<Bytes>);
+
+impl Default for Events {
+    fn default() -> Self {
+        Self(broadcast::channel(EVENTS_BEHIND).0)
+    }
+}
+
+impl Events {
+    /// Sends one event to all listeners. Costs nothing when there is none.
+    pub fn publish(&self, event: &impl serde::Serialize) {
+        if self.0.receiver_count() == 0 {
+            return;
+        }
+        if let Ok(mut line) = serde_json::to_vec(event) {
+            line.push(b'\n');
+            let _ = self.0.send(line.into());
+        }
+    }
+
+    fn listen(&self) -> mpsc::Receiver<Bytes> {
+        let mut events = self.0.subscribe();
+        let (tx, rx) = mpsc::channel(16);
+        tokio::spawn(async move {
+            loop {
+                let line = match events.recv().await {
+                    Ok(line) => line,
+                    Err(broadcast::error::RecvError::Lagged(missed)) => {
+                        format!("{{\"event\":\"missed\",\"count\":{missed}}}\n").into()
+                    }
+                    Err(broadcast::error::RecvError::Closed) => return,
+                };
+                if tx.send(line).await.is_err() {
+                    return;
+                }
+            }
+        });
+        rx
+    }
+}
+
+/// Calls that wait for their machine.
+#[derive(Clone, Default)]
+pub struct Admin(Arc<Waiting>);
+
+#[derive(Default)]
+struct Waiting {
+    next: AtomicU64,
+    calls: Mutex<BTreeMap<CallId, oneshot::Sender<HttpResponse>>>,
+}
+
+impl core::fmt::Debug for Admin {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Admin")
+    }
+}
+
+impl Admin {
+    /// The machine's answer to a call.
+    pub fn reply(&self, call: CallId, response: HttpResponse) {
+        let mut calls = self.0.calls.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(caller) = calls.remove(&call) {
+            // A caller that has gone away no longer wants it.
+            let _ = caller.send(response);
+        }
+    }
+
+    /// Makes a call of the machine, through `deliver`.
+    pub async fn call(
+        &self,
+        request: HttpRequest,
+        deliver: &(dyn Fn(CallId, HttpRequest) + Send + Sync),
+    ) -> HttpResponse {
+        let call = CallId(self.0.next.fetch_add(1, Ordering::Relaxed));
+        let (tx, rx) = oneshot::channel();
+        self.0
+            .calls
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(call, tx);
+        deliver(call, request);
+        match tokio::time::timeout(ANSWER_WITHIN, rx).await {
+            Ok(Ok(response)) => response,
+            _ => {
+                self.0
+                    .calls
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .remove(&call);
+                let body = br#"{"error":{"what":"the node did not answer in time"}}"#;
+                HttpResponse {
+                    status: 503,
+                    body: body.to_vec(),
+                }
+            }
+        }
+    }
+
+    /// The handler of an HTTP server: everything is the machine's to answer. Where it answers a
+    /// call for `/v1/events` with 200, the caller may listen.
+    pub fn handler(
+        &self,
+        events: Events,
+        deliver: impl Fn(CallId, HttpRequest) + Send + Sync + 'static,
+    ) -> Handler {
+        let (admin, deliver) = (self.clone(), Arc::new(deliver));
+        Arc::new(move |request| {
+            let (admin, events, deliver) = (admin.clone(), events.clone(), Arc::clone(&deliver));
+            Box::pin(async move {
+                let listen = request.path() == "/v1/events";
+                let response = admin.call(request, &*deliver).await;
+                if listen && response.status == 200 {
+                    Reply::Lines(events.listen())
+                } else {
+                    Reply::Whole(response)
+                }
+            })
+        })
+    }
+}

@@ -1,0 +1,213 @@
+//! An HSS on real sockets.
+
+use core::net::SocketAddr;
+use core::time::Duration;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use heiiki_hss::{Hss, HssConfig, Input, Output, SubscriberImport, Tokens};
+use heiiki_net::{http, stream};
+use heiiki_types::{HttpRequest, Rng};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use super::Sink;
+use super::admin::{Admin, Events};
+use super::listen::{StartError, listen};
+use super::runtime::Runtime;
+use super::storage::Storage;
+use super::thread::{Inbox, NodeThread, Waiting};
+use crate::log::NodeEvent;
+
+/// How long a gateway may take to answer before the machine hears that it did not.
+const GATEWAY_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// What an HSS needs beside its own configuration.
+pub struct HssSetup {
+    /// What the node is told.
+    pub config: HssConfig,
+    /// Who may call it.
+    pub tokens: Tokens,
+    /// What is imported at the start.
+    pub subscribers: Vec<SubscriberImport>,
+    /// Where it listens for MMEs.
+    pub s6a: SocketAddr,
+    /// Where it listens for operators.
+    pub admin: SocketAddr,
+    /// Its journal.
+    pub journal: PathBuf,
+    /// The HTTP interface of each gateway.
+    pub gateways: BTreeMap<String, SocketAddr>,
+}
+
+impl core::fmt::Debug for HssSetup {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("HssSetup")
+            .field("s6a", &self.s6a)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A running HSS.
+#[derive(Debug)]
+pub struct HssServer {
+    node: Option<NodeThread<Hss>>,
+    tasks: Vec<JoinHandle<()>>,
+    streams: Option<JoinHandle<()>>,
+    s6a: SocketAddr,
+    admin: SocketAddr,
+}
+
+impl HssServer {
+    /// Binds, reads the store and serves.
+    ///
+    /// # Errors
+    /// When an address cannot be bound or the store cannot be opened.
+    pub fn start(
+        setup: HssSetup,
+        rng: Rng,
+        runtime: &Runtime,
+        sink: Sink,
+    ) -> Result<Self, StartError> {
+        let (s6a, s6a_address) = listen(runtime, "s6a", setup.s6a)?;
+        let (admin, admin_address) = listen(runtime, "admin.listen", setup.admin)?;
+        let waiting = Waiting::<Hss>::new();
+        let inbox = waiting.inbox();
+        let storage = {
+            let inbox = inbox.clone();
+            Storage::open(&setup.journal, move |input| {
+                inbox.send(Input::Storage(input))
+            })
+            .map_err(|e| StartError::new("store", setup.journal.display(), e))?
+        };
+        let (stream_outputs, outputs) = mpsc::unbounded_channel();
+        let streams = {
+            let inbox = inbox.clone();
+            let deliver: stream::Deliver = Arc::new(move |input| inbox.send(Input::Stream(input)));
+            runtime
+                .handle()
+                .spawn(stream::run(Some(s6a), outputs, deliver))
+        };
+        let (calls, events) = (Admin::default(), Events::default());
+        let handler = {
+            let inbox = inbox.clone();
+            let deliver = move |call, request| inbox.send(Input::Admin { call, request });
+            calls.handler(events.clone(), deliver)
+        };
+        let served = runtime.handle().spawn(http::serve(admin, handler));
+        let route = Router {
+            inbox: inbox.clone(),
+            streams: stream_outputs,
+            storage,
+            calls,
+            events,
+            gateways: setup.gateways,
+            runtime: runtime.handle().clone(),
+            sink,
+        };
+        let machine = Hss::new(setup.config, rng, setup.tokens);
+        let node = route
+            .run(waiting, machine)
+            .map_err(|e| StartError::new("thread", "hss", e))?;
+        inbox.act(move |hss, now| {
+            // What is wrong with an import by itself was told when its file was read.
+            let _ = hss.import(now, setup.subscribers);
+            hss.start(now);
+        });
+        Ok(Self {
+            node: Some(node),
+            tasks: vec![served],
+            streams: Some(streams),
+            s6a: s6a_address,
+            admin: admin_address,
+        })
+    }
+
+    /// The way into the machine.
+    pub fn inbox(&self) -> Option<Inbox<Hss>> {
+        self.node.as_ref().map(NodeThread::inbox)
+    }
+
+    /// Where it listens for MMEs.
+    pub const fn s6a(&self) -> SocketAddr {
+        self.s6a
+    }
+
+    /// Where it listens for operators.
+    pub const fn admin(&self) -> SocketAddr {
+        self.admin
+    }
+
+    /// Says goodbye to the peers, writes what is unwritten and ends.
+    pub fn stop(mut self, runtime: &Runtime) {
+        for task in &self.tasks {
+            task.abort();
+        }
+        if let Some(node) = self.node.take() {
+            node.inbox().act(Hss::stop);
+            node.stop();
+        }
+        if let Some(streams) = self.streams.take() {
+            let _ = runtime.wait(tokio::time::timeout(Duration::from_secs(2), streams));
+        }
+    }
+}
+
+/// Where the outputs of the machine go.
+struct Router {
+    inbox: Inbox<Hss>,
+    streams: mpsc::UnboundedSender<heiiki_types::StreamOutput>,
+    storage: Storage,
+    calls: Admin,
+    events: Events,
+    gateways: BTreeMap<String, SocketAddr>,
+    runtime: tokio::runtime::Handle,
+    sink: Sink,
+}
+
+impl Router {
+    fn run(mut self, waiting: Waiting<Hss>, machine: Hss) -> std::io::Result<NodeThread<Hss>> {
+        waiting.run("hss", machine, move |output| self.route(output))
+    }
+
+    fn route(&mut self, output: Output) {
+        match output {
+            Output::Stream(output) => drop(self.streams.send(output)),
+            Output::AdminReply { call, response } => self.calls.reply(call, response),
+            Output::GatewayCall {
+                call,
+                gateway,
+                request,
+            } => {
+                self.call_gateway(call, &gateway, request);
+            }
+            Output::Storage(output) => {
+                if let Some(input) = self.storage.act(output) {
+                    self.inbox.send(Input::Storage(input));
+                }
+            }
+            Output::Event(event) => {
+                let entry = (self.sink)(NodeEvent::Hss(event));
+                self.events.publish(&entry);
+            }
+        }
+    }
+
+    fn call_gateway(&self, call: heiiki_types::CallId, gateway: &str, request: HttpRequest) {
+        let inbox = self.inbox.clone();
+        let Some(address) = self.gateways.get(gateway).copied() else {
+            inbox.send(Input::GatewayReply {
+                call,
+                result: Err(()),
+            });
+            return;
+        };
+        self.runtime.spawn(async move {
+            let result = http::call(address, &request, GATEWAY_TIMEOUT)
+                .await
+                .map_err(drop);
+            inbox.send(Input::GatewayReply { call, result });
+        });
+    }
+}

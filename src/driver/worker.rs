@@ -1,0 +1,345 @@
+//! A user-plane worker on a thread of its own, together with its socket and its segment.
+
+use core::net::SocketAddr;
+use core::sync::atomic::{AtomicBool, Ordering};
+use core::time::Duration;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::JoinHandle;
+
+use heiiki_net::clock;
+use heiiki_net::udp::{Udp, Waker};
+use heiiki_pgw::control::{Control, Input};
+use heiiki_pgw::sgi::{self, Segment};
+use heiiki_pgw::user_plane::{
+    Downlink, DownlinkVerdict, Origin, Reply, Update, Uplink, UplinkVerdict, Worker,
+};
+use heiiki_pgw::{Network, PgwConfig, TenantId};
+use heiiki_types::{Machine as _, Now, Rng};
+
+use super::Sink;
+use super::listen::StartError;
+use super::pgw::thread_name;
+use super::socket::BUFFER;
+use super::thread::Inbox;
+use crate::log::NodeEvent;
+
+/// Datagrams of one batch.
+const BATCH: usize = 64;
+/// Octets kept for a datagram: an Ethernet payload and what tunnels add.
+const SLOT: usize = 2_048;
+
+/// What a worker's thread is asked to do between two batches.
+enum Ask {
+    Update {
+        seq: u64,
+        update: Update,
+    },
+    /// A packet for a UE of this worker, from another worker's segment or UE.
+    Packet {
+        tenant: TenantId,
+        origin: Origin,
+        packet: Vec<u8>,
+    },
+    Act(Box<dyn FnOnce(&mut Segment, Now) + Send>),
+}
+
+/// The way into a worker's thread.
+#[derive(Clone)]
+pub(crate) struct WorkerHandle {
+    asks: Sender<Ask>,
+    waker: Waker,
+}
+
+impl core::fmt::Debug for WorkerHandle {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("WorkerHandle")
+    }
+}
+
+impl WorkerHandle {
+    /// Hands over a change of the tables; the worker answers the control plane.
+    pub(crate) fn update(&self, seq: u64, update: Update) {
+        self.ask(Ask::Update { seq, update });
+    }
+
+    /// Acts on the worker's segment, in turn with its packets.
+    pub(crate) fn segment(&self, act: impl FnOnce(&mut Segment, Now) + Send + 'static) {
+        self.ask(Ask::Act(Box::new(act)));
+    }
+
+    fn ask(&self, ask: Ask) {
+        if self.asks.send(ask).is_ok() {
+            self.waker.wake();
+        }
+    }
+}
+
+/// A running worker; ends with the drop.
+#[derive(Debug)]
+pub struct WorkerThread {
+    handle: WorkerHandle,
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl WorkerThread {
+    /// The way in.
+    pub(crate) fn handle(&self) -> WorkerHandle {
+        self.handle.clone()
+    }
+
+    /// Binds and starts every worker of a gateway.
+    pub(crate) fn start_all(
+        config: &PgwConfig,
+        network: &Network,
+        rng: &mut Rng,
+        control: &Inbox<Control>,
+        sink: &Sink,
+    ) -> Result<Vec<Self>, StartError> {
+        let thread = |e| StartError::new("thread", "worker", e);
+        let mut ways = Vec::new();
+        let mut asked = Vec::new();
+        for worker in &config.workers {
+            let udp = Udp::bind(worker.s5u_local, BUFFER)
+                .map_err(|e| StartError::new("s5u", worker.s5u_local, e))?;
+            let (asks, rx) = channel();
+            ways.push(WorkerHandle {
+                asks,
+                waker: Waker::new().map_err(thread)?,
+            });
+            asked.push((udp, rx));
+        }
+        let mut running = Vec::new();
+        for (index, (udp, asked)) in asked.into_iter().enumerate() {
+            let local: SocketAddr = udp.local();
+            let Some(handle) = ways.get(index).cloned() else {
+                continue;
+            };
+            let stop = Arc::new(AtomicBool::new(false));
+            let machine = Loop {
+                index,
+                udp,
+                waker: handle.waker.clone(),
+                stop: Arc::clone(&stop),
+                asked,
+                others: ways.clone(),
+                worker: Worker::new(network, index, local),
+                segment: Segment::new(config, index, rng.fork("segment")),
+                control: control.clone(),
+                sink: Arc::clone(sink),
+                replies: Vec::new(),
+            };
+            let spawned = std::thread::Builder::new()
+                .name(thread_name(index).to_string())
+                .spawn(move || machine.run())
+                .map_err(thread)?;
+            running.push(Self {
+                handle,
+                stop,
+                thread: Some(spawned),
+            });
+        }
+        Ok(running)
+    }
+}
+
+impl Drop for WorkerThread {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Release);
+        self.handle.waker.wake();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+struct Loop {
+    index: usize,
+    udp: Udp,
+    waker: Waker,
+    stop: Arc<AtomicBool>,
+    asked: Receiver<Ask>,
+    others: Vec<WorkerHandle>,
+    worker: Worker,
+    segment: Segment,
+    control: Inbox<Control>,
+    sink: Sink,
+    replies: Vec<Reply>,
+}
+
+impl Loop {
+    fn run(mut self) {
+        let mut buffers = vec![vec![0; SLOT]; BATCH];
+        let mut received: Vec<(usize, SocketAddr)> = Vec::with_capacity(BATCH);
+        while !self.stop.load(Ordering::Acquire) {
+            let wait = self
+                .segment
+                .poll_timeout()
+                .map(|at| at.since(clock::monotonic()));
+            let wait = wait.unwrap_or(Duration::from_secs(3600));
+            if self.udp.wait(&self.waker, Some(wait)).is_err() {
+                return;
+            }
+            let now = clock::now();
+            while let Ok(ask) = self.asked.try_recv() {
+                self.act(now, ask);
+            }
+            loop {
+                self.receive(&mut buffers, &mut received);
+                if received.is_empty() {
+                    break;
+                }
+                self.uplink(clock::now(), &mut buffers, &received);
+                // A cut waits for a batch boundary, not for the end of the traffic.
+                while let Ok(ask) = self.asked.try_recv() {
+                    self.act(clock::now(), ask);
+                }
+            }
+            self.segment.handle_timeout(clock::now());
+            self.downlink();
+            self.notices();
+        }
+    }
+
+    fn act(&mut self, now: Now, ask: Ask) {
+        match ask {
+            Ask::Update { seq, update } => {
+                let answer = self.worker.handle_update(&update);
+                let ack = Input::WorkerAck {
+                    worker: self.index,
+                    seq,
+                    at: clock::monotonic(),
+                    answer,
+                };
+                self.control.send(ack);
+            }
+            Ask::Packet {
+                tenant,
+                origin,
+                packet,
+            } => self.to_ue(now, tenant, origin, packet),
+            Ask::Act(act) => act(&mut self.segment, now),
+        }
+    }
+
+    /// Takes what has arrived, up to a batch, into the buffers.
+    fn receive(&self, buffers: &mut [Vec<u8>], received: &mut Vec<(usize, SocketAddr)>) {
+        received.clear();
+        for buffer in buffers.iter_mut() {
+            match self.udp.receive(buffer) {
+                Ok(Some(datagram)) => received.push(datagram),
+                Ok(None) | Err(_) => return,
+            }
+        }
+    }
+
+    fn uplink(&mut self, now: Now, buffers: &mut [Vec<u8>], received: &[(usize, SocketAddr)]) {
+        let mut batch: Vec<Uplink<'_>> = buffers
+            .iter_mut()
+            .zip(received)
+            .map(|(buffer, (length, remote))| Uplink {
+                remote: *remote,
+                octets: buffer.get_mut(..*length).unwrap_or_default(),
+                verdict: UplinkVerdict::Unseen,
+            })
+            .collect();
+        self.worker.uplink(now.at, &mut batch, &mut self.replies);
+        let mut hairpins = Vec::new();
+        for item in batch {
+            let part = |range: core::ops::Range<usize>| {
+                item.octets.get(range).unwrap_or_default().to_vec()
+            };
+            match item.verdict {
+                UplinkVerdict::Segment { tenant, packet, .. } => {
+                    let packet = part(packet);
+                    self.segment
+                        .handle_input(now, sgi::Input::Packet { tenant, packet });
+                }
+                UplinkVerdict::Sentinel { access, packet } => {
+                    let packet = part(packet);
+                    self.segment
+                        .handle_input(now, sgi::Input::Outside { access, packet });
+                }
+                UplinkVerdict::Ue {
+                    worker,
+                    tenant,
+                    packet,
+                } => {
+                    hairpins.push((worker, tenant, part(packet)));
+                }
+                UplinkVerdict::Unseen | UplinkVerdict::Consumed => {}
+            }
+        }
+        for (worker, tenant, packet) in hairpins {
+            self.to_worker(now, worker, tenant, Origin::Ue, packet);
+        }
+        for reply in self.replies.drain(..) {
+            let _ = self.udp.send(reply.to, &reply.octets);
+        }
+    }
+
+    fn to_worker(
+        &mut self,
+        now: Now,
+        worker: usize,
+        tenant: TenantId,
+        origin: Origin,
+        packet: Vec<u8>,
+    ) {
+        if worker == self.index {
+            self.to_ue(now, tenant, origin, packet);
+        } else if let Some(other) = self.others.get(worker) {
+            other.ask(Ask::Packet {
+                tenant,
+                origin,
+                packet,
+            });
+        }
+    }
+
+    /// Gives everything that the segment has to say to its UEs.
+    fn downlink(&mut self) {
+        let now = clock::now();
+        while let Some(output) = self.segment.poll_output() {
+            match output {
+                sgi::Output::Packet { tenant, packet } => {
+                    self.to_ue(now, tenant, Origin::Segment, packet);
+                }
+                sgi::Output::Event(event) => drop((self.sink)(NodeEvent::Segment(event))),
+            }
+        }
+    }
+
+    fn to_ue(&mut self, now: Now, tenant: TenantId, origin: Origin, mut packet: Vec<u8>) {
+        let mut batch = [Downlink {
+            tenant,
+            origin,
+            packet: &mut packet,
+            verdict: DownlinkVerdict::Unseen,
+        }];
+        self.worker.downlink(now.at, &mut batch);
+        let [item] = batch;
+        match item.verdict {
+            DownlinkVerdict::Tunnel { peer, header, .. } => {
+                let mut datagram = Vec::with_capacity(header.len() + packet.len());
+                datagram.extend_from_slice(&header);
+                datagram.extend_from_slice(&packet);
+                let _ = self.udp.send(peer, &datagram);
+            }
+            DownlinkVerdict::Worker(worker) if worker != self.index => {
+                self.to_worker(now, worker, tenant, origin, packet);
+            }
+            _ => {}
+        }
+    }
+
+    fn notices(&mut self) {
+        while let Some(notice) = self.worker.poll_notice() {
+            self.control.send(Input::WorkerNotice {
+                worker: self.index,
+                notice,
+            });
+        }
+    }
+}
