@@ -244,7 +244,7 @@ mod tests {
             .unwrap();
         assert_ne!(index_of(first.0), index_of(soon.0));
         let later = table
-            .open(start + Duration::from_secs(60), &mut rng, wanted())
+            .open(start + Duration::from_mins(1), &mut rng, wanted())
             .unwrap();
         assert_eq!(index_of(first.0), index_of(later.0));
         assert_ne!(first, later);

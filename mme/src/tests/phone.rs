@@ -33,6 +33,10 @@ pub(super) enum SecurityModeAnswer {
     Silent,
 }
 
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a habit that a test switches off by itself"
+)]
 pub(super) struct Phone {
     pub(super) imsi: Imsi,
     pub(super) guti: Option<Guti>,

@@ -131,7 +131,7 @@ fn no_connection_to_the_hss_is_congestion_at_once_and_heals() {
     assert_eq!(told(&world).0, 22);
     nothing_is_left(&world);
     world.hss.up = true;
-    world.wait(Duration::from_secs(60));
+    world.wait(Duration::from_mins(1));
     world.attach(1);
     assert_eq!(world.state(1), Some(State::Registered));
 }

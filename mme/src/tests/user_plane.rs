@@ -121,7 +121,7 @@ fn a_closed_tunnel_is_silent_while_its_end_is_being_told() {
     world.input(s1u("127.0.2.1:2152", g_pdu(s.s1u, b"up")));
     world.input(s5u("127.0.0.3:2152", g_pdu(s.s5u, b"down")));
     assert!(world.s1u.is_empty() && world.s5u.is_empty());
-    world.wait(Duration::from_secs(60));
+    world.wait(Duration::from_mins(1));
     world.input(s1u("127.0.2.1:2152", g_pdu(s.s1u, b"up")));
     assert_eq!(world.s1u.len(), 1);
 }

@@ -356,8 +356,8 @@ impl World {
         match output {
             Output::S1 { enb, message } => {
                 assert_eq!(enb, ENB);
-                self.s1.push(message.clone());
-                self.enb_receives(message);
+                self.enb_receives(&message);
+                self.s1.push(message);
             }
             Output::S1u(datagram) => self.s1u.push(datagram),
             Output::S5u(datagram) => self.s5u.push(datagram),
@@ -390,9 +390,9 @@ impl World {
         }
     }
 
-    fn enb_receives(&mut self, message: S1) {
+    fn enb_receives(&mut self, message: &S1) {
         let nas = message.nas().map(<[u8]>::to_vec);
-        let (enb_ue_id, mme_ue_id, setup) = match message {
+        let (enb_ue_id, mme_ue_id, setup) = match *message {
             S1::DownlinkNasTransport {
                 enb_ue_id,
                 mme_ue_id,
