@@ -121,14 +121,7 @@ pub struct Mme {
 impl Mme {
     /// A node that has not started.
     pub fn new(config: MmeConfig, mut rng: Rng) -> Self {
-        let gtp = c::Config {
-            t3: config.t3_response,
-            n3: config.n3_requests,
-            max_outstanding: config.limits.s5c_requests,
-            ..c::Config::default()
-        };
-        // Beyond what gateways still remember of a former life.
-        let s5c = c::Endpoint::new(gtp, rng.next_u32() >> 9);
+        let s5c = boot::gtp_endpoint(&config, &mut rng);
         let sgw = Sgw::new(
             config.s1u_local,
             config.s5u_local,

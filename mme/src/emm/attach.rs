@@ -7,7 +7,7 @@ use heiiki_nas::emm::{self, AttachRequest, EmmCause};
 use heiiki_nas::ie::{EpsMobileIdentity, UeSecurityCapability};
 use heiiki_nas::security::{SecurityHeader, peek_header, plain_of_protected};
 use heiiki_nas::{Direction, esm, kdf};
-use heiiki_types::{Ecgi, Guti, Tai};
+use heiiki_types::{Ecgi, Guti, Imsi, Tai};
 
 use super::{Attach, Emm, EsmRequest, S1Link, Step, UeId, fsm};
 use crate::event::{self, DetachReason, Event};
@@ -25,13 +25,9 @@ impl Mme {
         request: AttachRequest,
     ) {
         let id = self.new_ue_id();
-        self.report_nas(
-            id,
-            None,
-            event::Direction::Uplink,
-            &pdu,
-            plain_of_protected(&pdu),
-        );
+        let claimed = self.claimed(&request.identity);
+        let plain = plain_of_protected(&pdu);
+        self.report_nas(id, claimed, event::Direction::Uplink, &pdu, plain);
         if !self.has_room() {
             self.event(Event::Overload { limit: "ues" });
             // What the UE is told when the HSS does not answer: the network is at fault, not it.
@@ -45,13 +41,23 @@ impl Mme {
                 cause: EmmCause::CONGESTION,
                 back_off,
             };
-            return self.reject_stranger(link, id, refusal.cause, Some(refusal.back_off));
+            return self.reject_stranger(
+                (link, id),
+                claimed,
+                refusal.cause,
+                Some(refusal.back_off),
+            );
         }
         if request.attach_type == AttachRequest::EMERGENCY_ATTACH {
-            return self.reject_stranger(link, id, EmmCause::IMEI_NOT_ACCEPTED, None);
+            return self.reject_stranger((link, id), claimed, EmmCause::IMEI_NOT_ACCEPTED, None);
         }
         let Some(esm) = esm_request(&request.esm_container) else {
-            return self.reject_stranger(link, id, EmmCause::INVALID_MANDATORY_INFORMATION, None);
+            return self.reject_stranger(
+                (link, id),
+                claimed,
+                EmmCause::INVALID_MANDATORY_INFORMATION,
+                None,
+            );
         };
         self.add_ue(id, link);
         if let Some(ue) = self.ues.get_mut(&id) {
@@ -132,6 +138,15 @@ impl Mme {
         true
     }
 
+    /// Who a message says that it is from, for reports: nothing is believed because of it.
+    pub(crate) fn claimed(&self, identity: &EpsMobileIdentity) -> Option<Imsi> {
+        match identity {
+            EpsMobileIdentity::Imsi(imsi) => Some(*imsi),
+            EpsMobileIdentity::Guti(guti) => self.ues.get(&self.ue_of_guti(guti)?)?.imsi,
+            EpsMobileIdentity::Imei(_) => None,
+        }
+    }
+
     /// The UE that has this GUTI, if this MME gave it.
     pub(crate) fn ue_of_guti(&self, guti: &Guti) -> Option<UeId> {
         let config = &self.config;
@@ -183,8 +198,8 @@ impl Mme {
     /// Refuses a UE that has no context and gets none.
     pub(crate) fn reject_stranger(
         &mut self,
-        link: S1Link,
-        id: UeId,
+        (link, id): (S1Link, UeId),
+        imsi: Option<Imsi>,
         cause: EmmCause,
         back_off: Option<BackOff>,
     ) {
@@ -193,7 +208,7 @@ impl Mme {
             back_off: back_off.unwrap_or(BackOff::None),
         });
         let nas = emm::Message::AttachReject(reject).encode();
-        self.report_nas(id, None, event::Direction::Downlink, &nas, Some(&nas));
+        self.report_nas(id, imsi, event::Direction::Downlink, &nas, Some(&nas));
         let (enb_ue_id, mme_ue_id) = (link.enb_ue_id, id.0);
         let message = s1::Message::DownlinkNasTransport {
             enb_ue_id,
@@ -205,7 +220,7 @@ impl Mme {
             message,
         });
         self.event(Event::AttachRejected {
-            imsi: None,
+            imsi,
             cause: cause.0,
             esm_cause: None,
             protected: false,

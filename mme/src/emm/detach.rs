@@ -41,13 +41,7 @@ impl Mme {
             EpsMobileIdentity::Imei(_) => None,
         };
         let id = named.unwrap_or_else(|| self.new_ue_id());
-        self.report_nas(
-            id,
-            None,
-            event::Direction::Uplink,
-            pdu,
-            plain_of_protected(pdu),
-        );
+        let claimed = self.claimed(&request.identity);
         let checks = self.config.protections.nas_integrity;
         let verified = self.ues.get_mut(&id).is_some_and(|ue| {
             !checks
@@ -55,15 +49,18 @@ impl Mme {
                     s.ksi == request.ksi && s.context.unprotect(Direction::Uplink, pdu).is_ok()
                 })
         });
+        let sender = if verified { id } else { self.new_ue_id() };
+        let plain = plain_of_protected(pdu);
+        self.report_nas(sender, claimed, event::Direction::Uplink, pdu, plain);
         if !verified {
-            let stranger = self.new_ue_id();
             let why = "a DETACH REQUEST that no context verifies";
+            let (mme_ue_id, imsi) = (sender.0, claimed);
             self.event(Event::NasDropped {
-                mme_ue_id: stranger.0,
-                imsi: None,
+                mme_ue_id,
+                imsi,
                 why,
             });
-            return self.release_command(link, stranger, ReleaseCause::NormalRelease);
+            return self.release_command(link, sender, ReleaseCause::NormalRelease);
         }
         if let Some(former) = self.unlink(id) {
             self.release_command(former, id, ReleaseCause::InteractionWithOtherProcedure);

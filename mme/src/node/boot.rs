@@ -5,10 +5,13 @@
 
 use alloc::vec::Vec;
 
+use heiiki_diameter::base::DisconnectCause;
 use heiiki_diameter::{ApplicationId, ConnectTo, Endpoint, EndpointConfig, SessionIds};
-use heiiki_types::{Now, PersistSeq, Record, StorageInput, StorageOutput};
+use heiiki_gtp::c;
+use heiiki_types::{Now, PersistSeq, Record, Rng, StorageInput, StorageOutput};
 
 use super::{Mme, Output};
+use crate::config::MmeConfig;
 use crate::event::Event;
 
 /// The only table of the node's disk.
@@ -59,6 +62,20 @@ impl Mme {
         }
     }
 
+    /// Takes the connections to the HSS down, so that it does not wait for this node.
+    pub fn stop(&mut self, now: Now) {
+        self.now = now;
+        if let Some(s6a) = &mut self.s6a {
+            s6a.disconnect_all(now.at, DisconnectCause::REBOOTING);
+        }
+        self.pump();
+    }
+
+    /// Whether [`stop`](Self::stop) has come to its end.
+    pub fn is_stopped(&self) -> bool {
+        self.s6a.as_ref().is_none_or(Endpoint::is_idle)
+    }
+
     fn loaded(&mut self, records: &[Record]) {
         let row = records.iter().find(|r| r.table == TABLE && r.key == KEY);
         let value = row.and_then(|r| r.value.as_deref());
@@ -80,6 +97,10 @@ impl Mme {
     fn serve(&mut self, starts: u32) {
         self.boot = Boot::Serving;
         let [.., restart_counter] = starts.to_be_bytes();
+        // Numbers of a former life, when the seed is the same again, would be taken for its own.
+        self.rng = self.rng.fork(&alloc::format!("start {starts}"));
+        self.next_ue = self.rng.next_u32();
+        self.s5c = gtp_endpoint(&self.config, &mut self.rng);
         self.s5c.set_restart_counter(restart_counter);
         // Never less than at a start before, even when the disk was replaced: the clock moves on.
         let seconds = self.now.wall.as_unix_micros() / 1_000_000;
@@ -106,4 +127,15 @@ impl Mme {
         self.s6a = Some(s6a);
         self.event(Event::Started { restart_counter });
     }
+}
+
+/// The GTP-C endpoint, with sequence numbers beyond what gateways remember of a former life.
+pub(super) fn gtp_endpoint(config: &MmeConfig, rng: &mut Rng) -> c::Endpoint {
+    let gtp = c::Config {
+        t3: config.t3_response,
+        n3: config.n3_requests,
+        max_outstanding: config.limits.s5c_requests,
+        ..c::Config::default()
+    };
+    c::Endpoint::new(gtp, rng.next_u32() >> 9)
 }

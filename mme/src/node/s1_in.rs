@@ -173,7 +173,8 @@ impl Mme {
             pdu,
             plain_of_protected(pdu),
         );
-        self.reject_stranger(link, id, emm::EmmCause::INVALID_MANDATORY_INFORMATION, None);
+        let cause = emm::EmmCause::INVALID_MANDATORY_INFORMATION;
+        self.reject_stranger((link, id), None, cause, None);
     }
 }
 

@@ -59,3 +59,32 @@ fn a_node_whose_disk_fails_stays_down() {
     world.attach(1);
     assert!(world.s1.is_empty());
 }
+
+/// Goal: nothing of a former life is taken for its own. Method: the same seed, the same disk.
+#[test]
+fn a_restart_with_the_same_seed_uses_other_numbers() {
+    let mut world = World::new();
+    world.attached(1);
+    let before = world.context(1).unwrap();
+    let disk = world.persisted.clone();
+    let mut again = World::stopped(config());
+    again.persisted = disk;
+    again.mme.start(again.now);
+    again.run();
+    again.attached(1);
+    let after = again.context(1).unwrap();
+    assert_ne!(before.guti, after.guti);
+    assert_ne!(before.mme_ue_id, after.mme_ue_id);
+    let (before, after) = (before.session.unwrap(), after.session.unwrap());
+    assert_ne!(before.s5c, after.s5c);
+    assert_ne!(before.s1u, after.s1u);
+}
+
+#[test]
+fn a_stop_says_goodbye_to_the_hss() {
+    let mut world = World::new();
+    world.mme.stop(world.now);
+    world.run();
+    world.wait(core::time::Duration::from_secs(5));
+    assert!(world.mme.is_stopped());
+}
