@@ -23,6 +23,9 @@ struct Bar<'a> {
     reason: &'a str,
     actor: &'a str,
     cause: u8,
+    /// t0, on the clock of `boot`: the gateway counts what it forwarded after it.
+    t0: Instant,
+    boot: &'a str,
 }
 
 #[derive(Serialize)]
@@ -47,6 +50,27 @@ struct Answer {
     purged: Option<u64>,
 }
 
+/// What a gateway says when it does not take an order.
+#[derive(Deserialize)]
+struct Overruled {
+    version: u64,
+}
+
+/// Why a gateway has not done its part.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    /// It is to be told again.
+    Again(String),
+    /// It has a later order for the SIM, by this version: telling it again changes nothing.
+    Overruled(u64),
+}
+
+impl Trouble {
+    fn again(why: &str) -> Self {
+        Self::Again(String::from(why))
+    }
+}
+
 /// The call that carries an order to a gateway.
 pub(crate) fn request(cut: &Cut, token: &Token) -> HttpRequest {
     let version = cut.id().version();
@@ -59,6 +83,8 @@ pub(crate) fn request(cut: &Cut, token: &Token) -> HttpRequest {
             reason: &cut.reason,
             actor: &cut.actor,
             cause: REACTIVATION_DISALLOWED,
+            t0: cut.t0,
+            boot: &cut.boot,
         };
         (String::from("/v1/bars"), serde_json::to_vec(&bar))
     } else {
@@ -79,30 +105,32 @@ pub(crate) fn request(cut: &Cut, token: &Token) -> HttpRequest {
     }
 }
 
-/// What the gateway's answer says; an error tells an operator why it is none.
+/// What the gateway's answer says, or why it is none.
 pub(crate) fn read(
     cut: &Cut,
     boot: &str,
     at: Instant,
     response: &HttpResponse,
-) -> Result<GatewayAnswer, String> {
+) -> Result<GatewayAnswer, Trouble> {
+    if response.status == 409
+        && let Ok(Overruled { version }) = serde_json::from_slice(&response.body)
+    {
+        return Err(Trouble::Overruled(version));
+    }
     // A gateway that knows of no bar has nothing to lift.
     let nothing_to_lift = !cut.verb.is_cut() && response.status == 404;
     if !nothing_to_lift && !(200..300).contains(&response.status) {
-        return Err(format!(
-            "status {}{}",
-            response.status,
-            match response.status {
-                401 | 403 => ": the token of the cut-only role is not the gateway's",
-                _ => "",
-            }
-        ));
+        let why = match response.status {
+            401 | 403 => ": the token of the cut-only role is not the gateway's",
+            _ => "",
+        };
+        return Err(Trouble::Again(format!("status {}{why}", response.status)));
     }
     let answer: Answer = if nothing_to_lift {
         Answer::default()
     } else {
         serde_json::from_slice(&response.body)
-            .map_err(|_| String::from("the answer is not the JSON of a bar"))?
+            .map_err(|_| Trouble::again("the answer is not the JSON of a bar"))?
     };
     let stamp = |micros: Option<u64>| micros.map(Instant::from_micros);
     // Without a session there is no packet in flight: the bar alone is the boundary.
@@ -112,7 +140,7 @@ pub(crate) fn read(
         answer.t5_downlink.or(bar_is_enough),
     );
     if cut.verb.is_cut() && (t5_uplink.is_none() || t5_downlink.is_none()) {
-        return Err(String::from(
+        return Err(Trouble::again(
             "the answer does not say that the workers are past the bar",
         ));
     }

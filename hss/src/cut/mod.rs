@@ -45,6 +45,10 @@ pub struct CutId(pub(crate) u64);
 /// How many orders an epoch has numbers for.
 pub(crate) const ORDERS_OF_AN_EPOCH: u64 = 10_000_000;
 
+/// The distance between the numbers of two orders. A gateway that cuts by itself takes the number
+/// after the last one it knows, and the next order from here is to be above that.
+pub(crate) const ORDER_STEP: u64 = 1_000;
+
 impl CutId {
     /// The version that the bar or its lift carries.
     pub const fn version(self) -> u64 {

@@ -7,7 +7,10 @@ use heiiki_diameter::s6a::CancellationType;
 use heiiki_types::{CallId, HttpResponse, Imsi, Instant, Now};
 
 use super::book::{Due, LegId, short};
-use super::{Certificate, Cut, CutId, GatewayLeg, NodeLeg, ORDERS_OF_AN_EPOCH, Stamp, gateway};
+use super::gateway::Trouble;
+use super::{
+    Certificate, Cut, CutId, GatewayLeg, NodeLeg, ORDER_STEP, ORDERS_OF_AN_EPOCH, Stamp, gateway,
+};
 use crate::admin::Refusal;
 use crate::event::Event;
 use crate::node::{Hss, Output};
@@ -65,8 +68,13 @@ impl Hss {
         if self.orders >= ORDERS_OF_AN_EPOCH {
             return Err(Refusal::OutOfOrders);
         }
-        let first = self.epoch.0.saturating_mul(ORDERS_OF_AN_EPOCH);
-        Ok(CutId(first.saturating_add(self.orders)))
+        let first = self.first_order();
+        Ok(CutId(first.saturating_add(self.orders * ORDER_STEP)))
+    }
+
+    /// The number below the first order of this epoch.
+    const fn first_order(&self) -> u64 {
+        self.epoch.0.saturating_mul(ORDERS_OF_AN_EPOCH * ORDER_STEP)
     }
 
     fn new_cut(&self, now: Now, (id, from, to): (CutId, State, State), order: Order) -> Cut {
@@ -290,12 +298,15 @@ impl Hss {
             return;
         };
         let answer = match result {
-            Err(()) => Err(String::from("the gateway cannot be reached")),
+            Err(()) => Err(Trouble::Again(String::from(
+                "the gateway cannot be reached",
+            ))),
             Ok(response) => gateway::read(cut, &self.config.boot, now.at, &response),
         };
         let answer = match answer {
             Ok(answer) => answer,
-            Err(why) => return self.gateway_failed(now, leg_id, &why),
+            Err(Trouble::Again(why)) => return self.gateway_failed(now, leg_id, &why),
+            Err(Trouble::Overruled(version)) => return self.gateway_overruled(leg_id, version),
         };
         let imsi = cut.imsi;
         let stamps = [
@@ -328,12 +339,33 @@ impl Hss {
     }
 
     fn gateway_failed(&mut self, now: Now, leg_id: LegId, why: &str) {
+        let attempt = self.leg_failed(leg_id, why);
+        let at = now.at + self.backoff(attempt);
+        self.cuts.again(leg_id, at);
+        self.cut_progress(leg_id.cut);
+    }
+
+    /// A gateway has a later order for the SIM, of its own or of another HSS. The stricter one
+    /// stays until somebody decides: the next order from here is above it.
+    fn gateway_overruled(&mut self, leg_id: LegId, version: u64) {
+        let above = version.saturating_sub(self.first_order()) / ORDER_STEP;
+        // A gateway cannot use up the numbers of the epoch by naming a great one.
+        if above > self.orders && above <= self.orders.saturating_add(1_000) {
+            self.orders = above;
+        }
+        let why = alloc::format!("order {version} for this SIM is later: give the order again");
+        self.leg_failed(leg_id, &why);
+        self.cut_progress(leg_id.cut);
+    }
+
+    /// Notes why a gateway has not done its part. Tells how often it has been told.
+    fn leg_failed(&mut self, leg_id: LegId, why: &str) -> u32 {
         let Some(leg) = self
             .cuts
             .get_mut(leg_id.cut)
             .and_then(|c| c.gateways.get_mut(leg_id.gateway))
         else {
-            return;
+            return 0;
         };
         leg.error = Some(short(why));
         let (gateway, attempt) = (leg.name.clone(), leg.attempts);
@@ -343,9 +375,7 @@ impl Hss {
             why: short(why),
             attempt,
         });
-        let at = now.at + self.backoff(attempt);
-        self.cuts.again(leg_id, at);
-        self.cut_progress(leg_id.cut);
+        attempt
     }
 
     /// Runs what is due at gateways.

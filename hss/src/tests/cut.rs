@@ -81,6 +81,7 @@ fn the_call_to_a_gateway() {
     let calls: Vec<_> = bench.calls.iter().cloned().collect();
     let names: Vec<_> = calls.iter().map(|(_, name, _)| name.as_str()).collect();
     assert_eq!(names, ["pgw1", "pgw2"]);
+    let t0 = bench.now.at.as_micros();
     for (_, name, request) in calls {
         assert_eq!(request.target, "/v1/bars");
         assert_eq!(request.bearer, Some(Token::new(format!("cut at {name}"))));
@@ -89,7 +90,8 @@ fn the_call_to_a_gateway() {
         assert_eq!(
             body,
             json!({"imsi": imsi(1).to_string(), "cut": version.to_string(), "version": version,
-                "verb": "suspend", "reason": "lost on a train", "actor": "night shift", "cause": 9})
+                "verb": "suspend", "reason": "lost on a train", "actor": "night shift", "cause": 9,
+                "t0": t0, "boot": BOOT})
         );
     }
 }
@@ -497,6 +499,62 @@ fn a_gateway_without_the_bar_has_nothing_to_lift() {
     let (status, lifted) = bench.reply(call).unwrap();
     assert_eq!((status, &lifted["verdict"]), (200, &json!("lifted")));
     assert_eq!(bench.state_of(1), "standby");
+}
+
+/// An emergency cut at the gateway itself takes the next version there.
+#[test]
+fn an_order_that_a_gateway_overrules_is_reported_and_the_next_one_is_above() {
+    let mut bench = Bench::new();
+    let cut = bench.order(1, "suspend");
+    let own = cut["version"].as_u64().unwrap();
+    bench.gateways = Gateways::Silent;
+    for later in [own + 1, own + 5_000] {
+        let call = bench.verb(1, "resume");
+        let mut told = 0;
+        while let Some((id, _, request)) = bench.calls.pop_front() {
+            let body: Value = serde_json::from_slice(&request.body).unwrap();
+            told = body["version"].as_u64().unwrap();
+            let reply = if told > later {
+                ok(&json!({"version": told, "lifted": true, "boot": BOOT}))
+            } else {
+                HttpResponse {
+                    status: 409,
+                    ..ok(&json!({"error": "later", "version": later}))
+                }
+            };
+            bench.input(Input::GatewayReply {
+                call: id,
+                result: Ok(reply),
+            });
+        }
+        let (status, lifted) = bench.reply(call).unwrap();
+        if later == own + 1 {
+            assert_eq!((status, &lifted["verdict"]), (200, &json!("lifted")));
+            continue;
+        }
+        assert_eq!(lifted["verdict"], "open");
+        let error = lifted["gateways"][0]["error"].as_str().unwrap();
+        assert!(error.contains(&later.to_string()), "{error}");
+        bench.advance(Duration::from_mins(5));
+        assert!(bench.calls.is_empty(), "telling it again changes nothing");
+        bench.verb(1, "resume");
+        let (_, _, request) = bench.calls.front().unwrap();
+        let body: Value = serde_json::from_slice(&request.body).unwrap();
+        assert!(body["version"].as_u64().unwrap() > later && told < later);
+    }
+    // A great number does not use up the epoch.
+    for (id, ..) in core::mem::take(&mut bench.calls) {
+        let reply = HttpResponse {
+            status: 409,
+            ..ok(&json!({"version": u64::MAX}))
+        };
+        bench.input(Input::GatewayReply {
+            call: id,
+            result: Ok(reply),
+        });
+    }
+    bench.gateways = Gateways::Prompt;
+    bench.order(1, "suspend");
 }
 
 #[test]
