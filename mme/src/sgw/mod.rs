@@ -2,8 +2,6 @@
 
 mod relay;
 mod session;
-#[cfg(test)]
-mod tests;
 
 pub use relay::Counters;
 pub(crate) use relay::{Relayed, Sgw, Side};
