@@ -17,7 +17,7 @@ use core::net::{IpAddr, SocketAddr};
 use heiiki_gtp::c;
 use heiiki_types::{
     CallId, Datagram, HttpRequest, HttpResponse, Imsi, Instant, Machine, Now, PersistSeq, Record,
-    Rng, StorageInput, StorageOutput,
+    Rng, StorageInput, StorageOutput, Teid,
 };
 
 use crate::config::{ConfigError, Network, PgwConfig};
@@ -120,6 +120,21 @@ enum Phase {
     Starting,
     /// Requests are answered.
     Serving,
+}
+
+/// The tunnels of a session: the gateway's ends and the SGW's, control and user plane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionTunnels {
+    /// Whose session it is.
+    pub imsi: Imsi,
+    /// Where the gateway receives S5 signalling.
+    pub teid_c: Teid,
+    /// Where the gateway receives uplink packets.
+    pub teid_u: Teid,
+    /// Where the SGW receives S5 signalling.
+    pub sgw_c: (IpAddr, Teid),
+    /// Where the SGW receives downlink packets.
+    pub sgw_u: (IpAddr, Teid),
 }
 
 /// The control plane of a gateway.
@@ -263,6 +278,22 @@ impl Control {
         self.sessions
             .iter()
             .map(|l| (l.session.id, l.session.imsi, l.tenant, l.session.address))
+    }
+
+    /// For the invariant checkers of a lab: both ends of the tunnels of every session.
+    pub fn tunnels(&self) -> impl Iterator<Item = SessionTunnels> {
+        self.sessions.iter().map(|l| SessionTunnels {
+            imsi: l.session.imsi,
+            teid_c: l.session.teid_c,
+            teid_u: l.session.teid_u,
+            sgw_c: (l.session.sgw_c.address, l.session.sgw_c.teid),
+            sgw_u: (l.session.sgw_u.address, l.session.sgw_u.teid),
+        })
+    }
+
+    /// Delete Bearer Requests that wait for their responses: none in a gateway at rest.
+    pub fn unanswered(&self) -> usize {
+        self.delete_bearers.len()
     }
 
     fn event(&mut self, event: Event) {
