@@ -131,6 +131,8 @@ pub enum Frame<'a> {
     },
     /// An IP packet between a gateway and a corporate segment.
     Packet {
+        /// The tenant, by its place in the plan.
+        tenant: u16,
         /// Whether it goes to the segment.
         uplink: bool,
         /// The packet.

@@ -1,5 +1,6 @@
 //! The access side on real sockets: MME and SGW, and eNBs with their UEs.
 
+use core::net::SocketAddr;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -47,6 +48,7 @@ pub struct AccessServer {
     mme: Option<NodeThread<Mme>>,
     enbs: Vec<NodeThread<Enb>>,
     streams: Option<JoinHandle<()>>,
+    s5: (SocketAddr, SocketAddr),
 }
 
 impl AccessServer {
@@ -55,7 +57,7 @@ impl AccessServer {
     /// # Errors
     /// When an address cannot be bound or the journal cannot be opened.
     pub fn start(
-        setup: AccessSetup,
+        mut setup: AccessSetup,
         rng: &mut Rng,
         runtime: &Runtime,
         mme_sink: Sink,
@@ -66,6 +68,10 @@ impl AccessServer {
         let mut s5c = bind("mme.s5c", setup.mme.s5c_local)?;
         let mut s5u = bind("mme.s5u", setup.mme.s5u_local)?;
         let mut s1u = bind("mme.s1u", setup.mme.s1u_local)?;
+        // The nodes tell each other where they are: port 0 is what the system chose.
+        setup.mme.s5c_local = s5c.local();
+        setup.mme.s5u_local = s5u.local();
+        setup.mme.s1u_local = s1u.local();
         let thread = |e: io::Error| StartError::new("thread", "access", e);
 
         let mme_waiting = Waiting::<Mme>::new();
@@ -112,6 +118,7 @@ impl AccessServer {
         let mut running = Vec::new();
         for ((config, profile, cards), (_, waiting)) in setup.enbs.into_iter().zip(enbs) {
             let socket = bind("enb.s1u", config.s1u_local)?;
+            let config = EnbConfig { s1u_local: socket.local(), ..config };
             let rng = rng.fork("enb");
             let (enb, socket) = start_enb(
                 config,
@@ -127,6 +134,7 @@ impl AccessServer {
             running.push(enb);
             sockets.push(socket);
         }
+        let s5 = (setup.mme.s5c_local, setup.mme.s5u_local);
         let machine = Mme::new(setup.mme, rng.fork("mme"));
         let node = router.run(mme_waiting, machine).map_err(thread)?;
         node.inbox().act(Mme::start);
@@ -135,6 +143,7 @@ impl AccessServer {
             mme: Some(node),
             enbs: running,
             streams: Some(streams),
+            s5,
         })
     }
 
@@ -144,6 +153,11 @@ impl AccessServer {
             enb.inbox()
                 .send(heiiki_ue_sim::Input::Command { ue, command });
         }
+    }
+
+    /// Where the SGW listens for GTPv2-C and for GTP-U.
+    pub const fn s5(&self) -> (SocketAddr, SocketAddr) {
+        self.s5
     }
 
     /// The way into the MME.

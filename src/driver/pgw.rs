@@ -66,6 +66,7 @@ pub struct PgwServer {
     workers: Vec<WorkerThread>,
     tasks: Vec<JoinHandle<()>>,
     admin: SocketAddr,
+    s5c_address: SocketAddr,
 }
 
 impl PgwServer {
@@ -85,6 +86,7 @@ impl PgwServer {
         let s5c_address = setup.config.s5c_local;
         let mut s5c =
             Socket::bind(s5c_address).map_err(|e| StartError::new("s5c", s5c_address, e))?;
+        let s5c_address = s5c.local();
         let (admin, admin_address) = listen(runtime, "admin.listen", setup.admin)?;
         let waiting = Waiting::<Control>::new();
         let inbox = waiting.inbox();
@@ -126,6 +128,7 @@ impl PgwServer {
             workers,
             tasks: vec![served],
             admin: admin_address,
+            s5c_address,
         })
     }
 
@@ -137,6 +140,16 @@ impl PgwServer {
     /// Where it listens for operators.
     pub const fn admin(&self) -> SocketAddr {
         self.admin
+    }
+
+    /// Where it listens for GTPv2-C.
+    pub const fn s5c(&self) -> SocketAddr {
+        self.s5c_address
+    }
+
+    /// Where its workers listen for GTP-U.
+    pub fn s5u(&self) -> Vec<SocketAddr> {
+        self.workers.iter().map(WorkerThread::local).collect()
     }
 
     /// The user-plane workers.

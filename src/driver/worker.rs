@@ -79,11 +79,17 @@ impl WorkerHandle {
 #[derive(Debug)]
 pub struct WorkerThread {
     handle: WorkerHandle,
+    local: SocketAddr,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl WorkerThread {
+    /// Where it listens for GTP-U.
+    pub const fn local(&self) -> SocketAddr {
+        self.local
+    }
+
     /// The way in.
     pub(crate) fn handle(&self) -> WorkerHandle {
         self.handle.clone()
@@ -136,6 +142,7 @@ impl WorkerThread {
                 .map_err(thread)?;
             running.push(Self {
                 handle,
+                local,
                 stop,
                 thread: Some(spawned),
             });

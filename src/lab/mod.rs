@@ -37,6 +37,7 @@ use heiiki_ue_sim::{Event as UeEvent, UeCommand};
 pub(crate) use builder::virtual_lab;
 pub use builder::{Builder, InvalidLab};
 pub use network::{AdminOf, DownlinkStream, Escaped, Network, NotInThisWorld};
+pub(crate) use operate::attach_event;
 pub use operate::OperateError;
 pub use outcome::{AttachError, Cut, Page, Session, Unreached};
 pub(crate) use wiring::ue_profile;
@@ -106,6 +107,11 @@ impl<N: Network> Lab<N> {
     /// Where its nodes are.
     pub const fn addresses(&self) -> &Addresses {
         &self.addresses
+    }
+
+    /// The tokens of its administrative interfaces.
+    pub(crate) const fn tokens(&self) -> &LabTokens {
+        &self.tokens
     }
 
     /// The seed of the run.

@@ -215,7 +215,7 @@ impl<N: Network> Lab<N> {
     }
 }
 
-fn attach_event(event: &UeEvent) -> Option<Result<Session, AttachError>> {
+pub(crate) fn attach_event(event: &UeEvent) -> Option<Result<Session, AttachError>> {
     Some(match event {
         UeEvent::Attached {
             ip,

@@ -141,6 +141,7 @@ impl World {
         self.tap_frame(
             Link::Sgi,
             &Frame::Packet {
+                tenant: tenant.0,
                 uplink,
                 packet: &packet,
             },
