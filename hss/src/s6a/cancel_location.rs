@@ -7,19 +7,22 @@
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
+use heiiki_diameter::dictionary::SUBSCRIBER_STATUS;
 use heiiki_diameter::s6a::{
     CancelLocationAnswer, CancelLocationRequest, CancellationType, USER_UNKNOWN, clr_flags,
 };
-use heiiki_diameter::{AnswerResult, Message};
+use heiiki_diameter::{AnswerResult, Avp, Message};
 use heiiki_types::{Imsi, Instant, Now};
 
 use super::cancellations::Cancellation;
 use crate::cut::{CutId, Stamp};
 use crate::event::{Answered, Event};
 use crate::node::Hss;
-use crate::subscriber::ServingNode;
 use crate::subscriber::row::{self, Table};
+use crate::subscriber::{ServingNode, State};
 
+/// The value of Subscriber-Status for a barred SIM, TS 29.272 §7.3.29.
+const OPERATOR_DETERMINED_BARRING: u32 = 1;
 /// How often a cancellation after a move is sent before it is given up.
 const ATTEMPTS_AFTER_MOVE: u32 = 8;
 
@@ -51,6 +54,18 @@ impl Hss {
         self.send_cancellation(now, tag);
     }
 
+    /// Tells an MME that a SIM is barred for now rather than withdrawn, so that it does not keep
+    /// the UE away for good. The AVP stands among the free ones of the request, without the M bit:
+    /// an MME that does not know it there passes over it.
+    fn barred(&self, imsi: Imsi) -> Option<Avp> {
+        let paused = self.subscribers.by_imsi(imsi)?.state == State::Inactive;
+        let status = Avp::u32(&SUBSCRIBER_STATUS, OPERATOR_DETERMINED_BARRING);
+        paused.then_some(Avp {
+            mandatory: false,
+            ..status
+        })
+    }
+
     /// Sends a cancellation, or parks it until its peer is connected.
     pub(crate) fn send_cancellation(&mut self, now: Now, tag: u64) {
         let Some(cancellation) = self.cancellations.get(tag).cloned() else {
@@ -73,9 +88,9 @@ impl Hss {
             supported_features: Vec::new(),
             route_record: Vec::new(),
         };
-        let sent = self
-            .endpoint
-            .send_request(now.at, conn, request.to_message(), tag);
+        let mut message = request.to_message();
+        message.avps.extend(self.barred(cancellation.imsi));
+        let sent = self.endpoint.send_request(now.at, conn, message, tag);
         if sent.is_err() {
             let at = now.at + self.config.timers.retry_first;
             self.cancellations.again(tag, at);
