@@ -1,0 +1,98 @@
+//! The `hss` command.
+
+use std::path::PathBuf;
+use std::sync::mpsc::channel;
+use core::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+
+use super::failure::{Exit, Failure, Outcome};
+use super::logging::LogArgs;
+use super::node::{self, Config};
+use super::signal::Stop;
+use super::{aka, out, subscriber};
+use crate::driver::HssServer;
+use crate::file;
+use crate::log::NodeEvent;
+
+/// HSS with its SIM authenticator: run it, provision it, compute vectors
+#[derive(Debug, Parser)]
+#[command(name = "hss", version, propagate_version = true, after_help = "\
+Examples:
+  hss serve --config hss.toml
+  hss subscriber suspend 001010000000001 --reason lost --config hss.toml
+  hss aka vector --key-file sim.key --amf 8000 --sqn 000000000021 \\
+      --rand 23553cbe9637a89d218ae64dae47bf35 --plmn 00101
+
+`heiiki config print hss` shows every key of hss.toml.")]
+pub(super) struct Hss {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Serve(Serve),
+    Subscriber(subscriber::SubscriberCommand),
+    Aka(aka::Aka),
+}
+
+/// Run the HSS in the foreground
+///
+/// Once it serves it prints one line, `ready hss s6a=ADDRESS admin=ADDRESS token_file=PATH`. SIGTERM
+/// and SIGINT end it cleanly with exit code 0. Tokens are made at the first start.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  hss serve --config hss.toml
+  hss serve --config hss.toml --log debug --show-imsi")]
+struct Serve {
+    /// The configuration file; `heiiki config print hss` shows its keys
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    #[command(flatten)]
+    log: LogArgs,
+}
+
+/// How long reading the store may take.
+const START: Duration = Duration::from_secs(60);
+
+pub(super) fn execute(hss: Hss) -> Outcome {
+    match hss.command {
+        Command::Serve(args) => serve(&args),
+        Command::Subscriber(command) => subscriber::execute(command),
+        Command::Aka(command) => aka::execute(command),
+    }
+}
+
+fn serve(args: &Serve) -> Outcome {
+    args.log.start()?;
+    let file = file::load_hss(&args.config)?;
+    let mut rng = node::rng()?;
+    let setup = node::hss(&args.config, &file, &mut rng)?;
+    let runtime = node::runtime()?;
+    let stop = Stop::install(&runtime)?;
+    let (tx, events) = channel();
+    let sink = args.log.sink("hss", move |event| {
+        if let NodeEvent::Hss(event @ (heiiki_hss::Event::Serving { .. } | heiiki_hss::Event::DiskFailed)) = event {
+            let _ = tx.send(matches!(event, heiiki_hss::Event::Serving { .. }));
+        }
+    });
+    let server = HssServer::start(setup, rng, &runtime, sink)
+        .map_err(|e| Config(&args.config).start(&e, node::hss_key))?;
+    if events.recv_timeout(START) != Ok(true) {
+        server.stop(&runtime);
+        let help = "see the log, and the folder that `store` names";
+        return Err(Failure::failed("the HSS could not read its store", help));
+    }
+    out::line(format_args!(
+        "ready hss s6a={} admin={} token_file={}",
+        server.s6a(),
+        server.admin(),
+        node::path_word(&file.admin.token_file),
+    ))?;
+    let signal = stop.wait();
+    tracing::info!("{signal}: saying goodbye to the peers");
+    server.stop(&runtime);
+    Ok(Exit::Done)
+}

@@ -1,0 +1,223 @@
+//! The `pgw` command.
+
+use core::time::Duration;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::channel;
+
+use clap::{Args, Parser, Subcommand};
+use heiiki_types::{Imsi, Method};
+use serde_json::Value;
+
+use super::client::{Client, ServerArgs, member, plain, table};
+use super::failure::{Exit, Failure, Outcome};
+use super::logging::LogArgs;
+use super::signal::Stop;
+use super::{node, out};
+use crate::driver::PgwServer;
+use crate::file;
+use crate::log::NodeEvent;
+
+/// Closed gateway with its corporate segments: run it, audit it, list its sessions
+#[derive(Debug, Parser)]
+#[command(name = "pgw", version, propagate_version = true, after_help = "\
+Examples:
+  pgw serve --config pgw.toml
+  pgw audit --config pgw.toml
+  pgw sessions --config pgw.toml
+
+`heiiki config print pgw` shows every key of pgw.toml.")]
+pub(super) struct Pgw {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Serve(Serve),
+    Audit(Audit),
+    Sessions(Sessions),
+}
+
+/// Run the gateway in the foreground
+///
+/// Once it serves it prints one line, `ready pgw s5c=ADDRESS s5u=ADDRESS,... admin=ADDRESS
+/// token_file=PATH cut_only_token_file=PATH`. SIGTERM and SIGINT end it cleanly with exit code 0; its
+/// sessions go on at the next start.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  pgw serve --config pgw.toml
+  pgw serve --config pgw.toml --log warn")]
+struct Serve {
+    /// The configuration file; `heiiki config print pgw` shows its keys
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    #[command(flatten)]
+    log: LogArgs,
+}
+
+/// Prove from the live tables of a running gateway that it is closed
+///
+/// Exit code 0 when it is, 1 when it is not.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  pgw audit --config pgw.toml
+  pgw audit --url http://127.0.0.1:8082 --token-file pgw-token --json")]
+struct Audit {
+    #[command(flatten)]
+    server: ServerArgs,
+    /// Print the JSON of the interface
+    #[arg(long)]
+    json: bool,
+}
+
+/// List the sessions of a running gateway
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  pgw sessions --config pgw.toml
+  pgw sessions --imsi 001010000000001 --config pgw.toml --json")]
+struct Sessions {
+    /// Only those of this SIM
+    #[arg(long, value_name = "IMSI")]
+    imsi: Option<Imsi>,
+    #[command(flatten)]
+    server: ServerArgs,
+    /// Print the JSON of the interface
+    #[arg(long)]
+    json: bool,
+}
+
+/// How long reading the store may take.
+const START: Duration = Duration::from_secs(60);
+
+pub(super) fn execute(pgw: Pgw) -> Outcome {
+    match pgw.command {
+        Command::Serve(args) => serve(&args),
+        Command::Audit(args) => audit(&args),
+        Command::Sessions(args) => sessions(&args),
+    }
+}
+
+fn serve(args: &Serve) -> Outcome {
+    use heiiki_pgw::Event::{DiskFailed, Started};
+    args.log.start()?;
+    let file = file::load_pgw(&args.config)?;
+    let mut rng = node::rng()?;
+    let setup = node::pgw(&args.config, &file, &mut rng)?;
+    let runtime = node::runtime()?;
+    let stop = Stop::install(&runtime)?;
+    let (tx, events) = channel();
+    let sink = args.log.sink("pgw", move |event| {
+        if let NodeEvent::Pgw(event @ (Started { .. } | DiskFailed)) = event {
+            let _ = tx.send(matches!(event, Started { .. }));
+        }
+    });
+    let server = PgwServer::start(setup, rng, &runtime, sink)
+        .map_err(|e| node::pgw_failure(&args.config, &file, &e))?;
+    if events.recv_timeout(START) != Ok(true) {
+        server.stop();
+        let help = "see the log, and the folder that `store` names";
+        return Err(Failure::failed("the gateway could not read its store", help));
+    }
+    out::line(format_args!(
+        "ready pgw s5c={} s5u={} admin={} token_file={} cut_only_token_file={}",
+        server.s5c(),
+        node::words(&server.s5u()),
+        server.admin(),
+        node::path_word(&file.admin.token_file),
+        node::path_word(&file.cut_only_token_file),
+    ))?;
+    let signal = stop.wait();
+    tracing::info!("{signal}: ending; sessions go on at the next start");
+    server.stop();
+    Ok(Exit::Done)
+}
+
+fn connect(server: &ServerArgs) -> Result<Client, Failure> {
+    server.client("gateway", "pgw.toml", |path: &Path| file::load_pgw(path).map(|f| f.admin))
+}
+
+fn audit(args: &Audit) -> Outcome {
+    let audit = connect(&args.server)?.ask(Method::Get, "/v1/audit", Vec::new())?;
+    let closed = audit.get("closed").and_then(Value::as_bool) == Some(true);
+    if args.json {
+        out::line(&audit)?;
+    } else {
+        out::text(&report(&audit, closed))?;
+    }
+    Ok(if closed { Exit::Done } else { Exit::Failed })
+}
+
+/// The proof for a person: what only somebody's word makes the tenant's own comes first.
+fn report(audit: &Value, closed: bool) -> String {
+    let list = |value: &Value, name: &str| {
+        let items: Vec<String> =
+            value.get(name).and_then(Value::as_array).into_iter().flatten().map(plain).collect();
+        if items.is_empty() { "none".to_owned() } else { items.join(", ") }
+    };
+    let is = |value: &Value, name: &str| value.get(name).and_then(Value::as_bool) == Some(true);
+    let accesses = audit.get("accesses").and_then(Value::as_array);
+    let accesses: &[Value] = accesses.map_or(&[], Vec::as_slice);
+    let mut out = String::new();
+    for access in accesses.iter().filter(|a| list(a, "owned_global") != "none") {
+        let (tenant, ranges) = (member(access, "tenant"), list(access, "owned_global"));
+        out.push_str(&format!("{ranges}: global, and {tenant}'s own only by the word of the file\n"));
+    }
+    let mut rows = vec![["ACCESS POINT", "TENANT", "CLOSED", "REACHABLE", "UNDECLARED", "OTHER TENANTS"]
+        .map(str::to_owned)
+        .to_vec()];
+    for access in accesses {
+        let closed = match (is(access, "closed"), is(access, "open_lab")) {
+            (true, _) => "yes",
+            (false, true) => "opened by a lab",
+            (false, false) => "NO",
+        };
+        rows.push(vec![
+            member(access, "apn"),
+            member(access, "tenant"),
+            closed.to_owned(),
+            list(access, "reachable"),
+            list(access, "undeclared"),
+            list(access, "foreign"),
+        ]);
+    }
+    out.push_str(&table(&rows));
+    let off = audit.get("protections").and_then(Value::as_object).into_iter().flatten();
+    let off: Vec<&str> = off.filter(|(_, on)| **on == Value::Bool(false)).map(|(n, _)| &**n).collect();
+    if !off.is_empty() {
+        out.push_str(&format!("protections that are off: {}\n", off.join(", ")));
+    }
+    out.push_str(&format!(
+        "{} sessions, {} forwarding, {} of barred SIMs\n{}; {}\n",
+        member(audit, "sessions"),
+        member(audit, "forwarding"),
+        member(audit, "barred_sessions"),
+        if closed { "closed" } else { "NOT CLOSED" },
+        member(audit, "scope"),
+    ));
+    out
+}
+
+fn sessions(args: &Sessions) -> Outcome {
+    let client = connect(&args.server)?;
+    let target = match args.imsi {
+        Some(imsi) => format!("/v1/sessions?imsi={imsi}"),
+        None => "/v1/sessions".to_owned(),
+    };
+    let answer = client.ask(Method::Get, &target, Vec::new())?;
+    if args.json {
+        out::line(&answer)?;
+        return Ok(Exit::Done);
+    }
+    let mut rows = vec![["IMSI", "APN", "ADDRESS", "STATE", "SGW", "SINCE"].map(str::to_owned).to_vec()];
+    for session in answer.get("sessions").and_then(Value::as_array).into_iter().flatten() {
+        let names = ["imsi", "apn", "address", "state", "sgw", "since"];
+        rows.push(names.map(|n| member(session, n)).to_vec());
+    }
+    let shown = rows.len() - 1;
+    out::text(&table(&rows))?;
+    out::line(format_args!("{shown} of {} sessions", member(&answer, "total")))?;
+    Ok(Exit::Done)
+}

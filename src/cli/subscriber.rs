@@ -1,0 +1,347 @@
+//! `hss subscriber`: the provisioning interface of a running HSS.
+
+use core::time::Duration;
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use heiiki_hss::SubscribedApn;
+use heiiki_net::clock;
+use heiiki_types::{Ambr, Imsi, Key128, Method, Msisdn, to_hex};
+use serde_json::{Value, json};
+use zeroize::Zeroizing;
+
+use super::client::{Client, ServerArgs, member, plain, table};
+use super::failure::{Exit, Failure, Outcome};
+use super::node::subscribed;
+use super::out;
+use crate::file::{self, Operator, SimState, Subscriber};
+use crate::lab::Cut;
+
+/// Look at the subscribers of a running HSS, and act on them
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  hss subscriber list --config hss.toml
+  hss subscriber suspend 001010000000001 --reason \"lost on the train\" --config hss.toml
+  hss subscriber import subscribers.csv --config hss.toml")]
+pub(super) struct SubscriberCommand {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    List(List),
+    Show(Show),
+    Suspend(Suspend),
+    Pause(Pause),
+    Resume(Resume),
+    Terminate(Terminate),
+    Import(Import),
+}
+
+/// List subscribers and their states
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  hss subscriber list --config hss.toml
+  hss subscriber list --url http://127.0.0.1:8081 --token-file hss-token --json")]
+struct List {
+    #[command(flatten)]
+    server: ServerArgs,
+    /// Print the JSON of the interface, one object a subscriber
+    #[arg(long)]
+    json: bool,
+}
+
+/// Show one subscriber: state, access points, where it is, its last cut
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  hss subscriber show 001010000000001 --config hss.toml")]
+struct Show {
+    /// The SIM
+    imsi: Imsi,
+    #[command(flatten)]
+    server: ServerArgs,
+    /// Print the JSON of the interface
+    #[arg(long)]
+    json: bool,
+}
+
+macro_rules! orders {
+    ($($name:ident, $what:literal, $examples:literal;)*) => {
+        $(
+            #[doc = $what]
+            #[derive(Args, Debug)]
+            #[command(after_help = $examples)]
+            struct $name {
+                #[command(flatten)]
+                order: Order,
+            }
+        )*
+    };
+}
+
+orders! {
+    Suspend, "Cut a lost or stolen SIM everywhere, and refuse it until it is resumed", "\
+Examples:
+  hss subscriber suspend 001010000000001 --reason \"lost on the train\" --config hss.toml
+  hss subscriber suspend 001010000000001 --reason stolen --actor night-shift --json";
+    Pause, "Cut a SIM and refuse it for the time being", "\
+Examples:
+  hss subscriber pause 001010000000001 --reason \"device in repair\" --config hss.toml";
+    Resume, "Lift a suspension or a pause", "\
+Examples:
+  hss subscriber resume 001010000000001 --reason found --config hss.toml";
+    Terminate, "End a subscription for good: it cannot be resumed", "\
+Examples:
+  hss subscriber terminate 001010000000001 --reason \"contract ended\" --config hss.toml";
+}
+
+/// An order about a SIM.
+#[derive(Args, Debug)]
+struct Order {
+    /// The SIM
+    imsi: Imsi,
+    /// Why, for the certificate and the audit log
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+    /// Who orders it, for the certificate and the audit log. Without it the name of the user
+    #[arg(long, value_name = "NAME")]
+    actor: Option<String>,
+    /// How many seconds to wait until the SIM is dark
+    #[arg(long, value_name = "SECONDS", default_value_t = 5)]
+    wait: u64,
+    #[command(flatten)]
+    server: ServerArgs,
+    /// Print the certificate as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Import subscribers from a TOML or CSV file; what the store has already stays as it is
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  hss subscriber import subscribers.toml --config hss.toml
+  hss subscriber import subscribers.csv --url http://127.0.0.1:8081 --token-file hss-token")]
+struct Import {
+    /// The file; `heiiki config print subscribers` shows its keys
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    #[command(flatten)]
+    server: ServerArgs,
+}
+
+fn connect(server: &ServerArgs) -> Result<Client, Failure> {
+    server.client("HSS", "hss.toml", |path| file::load_hss(path).map(|f| f.admin))
+}
+
+pub(super) fn execute(command: SubscriberCommand) -> Outcome {
+    match command.command {
+        Command::List(args) => list(&args),
+        Command::Show(args) => show(&args),
+        Command::Suspend(args) => order("suspend", &args.order),
+        Command::Pause(args) => order("pause", &args.order),
+        Command::Resume(args) => order("resume", &args.order),
+        Command::Terminate(args) => order("terminate", &args.order),
+        Command::Import(args) => import(&args),
+    }
+}
+
+fn list(args: &List) -> Outcome {
+    let client = connect(&args.server)?;
+    let mut rows = vec![["IMSI", "STATE", "TENANT", "MME"].map(str::to_owned).to_vec()];
+    let mut after = None;
+    loop {
+        let query = after.map_or_else(String::new, |a| format!("&after={a}"));
+        let page = client.ask(Method::Get, &format!("/v1/subscribers?limit=1000{query}"), Vec::new())?;
+        for row in page.get("subscribers").and_then(Value::as_array).into_iter().flatten() {
+            if args.json {
+                out::line(row)?;
+            } else {
+                rows.push(["imsi", "state", "tenant", "mme"].map(|n| member(row, n)).to_vec());
+            }
+        }
+        after = page.get("next").filter(|n| !n.is_null()).map(plain);
+        if after.is_none() {
+            break;
+        }
+    }
+    if !args.json {
+        out::text(&table(&rows))?;
+    }
+    Ok(Exit::Done)
+}
+
+fn show(args: &Show) -> Outcome {
+    let client = connect(&args.server)?;
+    let subscriber = client.ask(Method::Get, &format!("/v1/subscribers/{}", args.imsi), Vec::new())?;
+    if args.json {
+        out::line(&subscriber)?;
+        return Ok(Exit::Done);
+    }
+    let mut rows = Vec::new();
+    let mut row = |name: &str, value: String| rows.push(vec![name.to_owned(), value]);
+    for name in ["imsi", "msisdn", "tenant", "state", "since", "actor", "reason", "cut", "seq"] {
+        row(name, member(&subscriber, name));
+    }
+    for apn in subscriber.get("apns").and_then(Value::as_array).into_iter().flatten() {
+        let address = match apn.get("static_ip").filter(|a| !a.is_null()) {
+            Some(address) => format!(", always {}", plain(address)),
+            None => String::new(),
+        };
+        row("apn", format!("{}{address}", member(apn, "apn")));
+    }
+    if let Some(location) = subscriber.get("location").filter(|l| !l.is_null()) {
+        row("mme", format!("{} since {}", member(location, "host"), member(location, "since")));
+    }
+    out::text(&table(&rows))?;
+    Ok(Exit::Done)
+}
+
+fn order(verb: &str, args: &Order) -> Outcome {
+    let client = connect(&args.server)?;
+    let actor = args.actor.clone().unwrap_or_else(|| {
+        let user = std::env::var_os("USER").and_then(|u| u.into_string().ok());
+        user.filter(|u| !u.is_empty()).unwrap_or_else(|| "operator".to_owned())
+    });
+    let body = json!({ "reason": args.reason, "actor": actor }).to_string().into_bytes();
+    let target = format!("/v1/subscribers/{}/{verb}", args.imsi);
+    let response = client.call(Method::Post, &target, body)?;
+    if !(200..300).contains(&response.status) {
+        return Err(client.refused(&response));
+    }
+    let mut cut: Cut = client.read(&response)?;
+    let mut raw: Value = client.read(&response)?;
+    let until = clock::monotonic() + Duration::from_secs(args.wait);
+    while !is_over(&cut) && clock::monotonic() < until {
+        client.pause(Duration::from_millis(20))?;
+        raw = client.ask(Method::Get, &format!("/v1/cuts/{}", cut.cut), Vec::new())?;
+        cut = serde_json::from_value(raw.clone()).unwrap_or(cut);
+    }
+    if args.json {
+        out::line(&raw)?;
+    } else {
+        out::text(&certificate(&cut))?;
+    }
+    Ok(if is_over(&cut) { Exit::Done } else { Exit::Failed })
+}
+
+/// Nothing of the SIM passes any more, or everything may pass again.
+fn is_over(cut: &Cut) -> bool {
+    cut.dark || cut.verdict == "lifted"
+}
+
+/// The certificate of an order, for a person.
+fn certificate(cut: &Cut) -> String {
+    let mut rows = Vec::new();
+    let mut row = |name: &str, value: String| rows.push(vec![name.to_owned(), value]);
+    row("cut", cut.cut.clone());
+    row("imsi", cut.imsi.to_string());
+    row("state", format!("{} -> {}", cut.from, cut.to));
+    row("verdict", cut.verdict.clone());
+    row("by", format!("{}: {}", cut.who, cut.why));
+    for (name, stamp, what) in [
+        ("t1", cut.t1, "durable at the HSS"),
+        ("t2", cut.t2, "cancel location sent"),
+        ("t3", cut.t3, "cancel location answered"),
+        ("t4", cut.t4, "barred at the last gateway"),
+        ("t5u", cut.t5_uplink, "nothing passes uplink"),
+        ("t5d", cut.t5_downlink, "nothing passes downlink"),
+        ("t6", cut.t6, "the UE is detached"),
+        ("t7", cut.t7, "records are closed"),
+        ("t8", cut.t8, "first refusal"),
+    ] {
+        if let Some(time) = cut.since_t0(stamp) {
+            row(name, format!("+{}  {what}", crate::observe::short(time)));
+        }
+    }
+    for what in &cut.not_observable {
+        row("not observable", what.clone());
+    }
+    table(&rows)
+}
+
+/// Rows of one call: their JSON stays well below what the HSS takes.
+const ROWS: usize = 1_000;
+
+fn import(args: &Import) -> Outcome {
+    let rows = file::load_subscribers(&args.file)?;
+    let client = connect(&args.server)?;
+    let (mut added, mut kept) = (0, 0);
+    for part in rows.chunks(ROWS) {
+        // The client wipes what it is given.
+        let body = body(part)?.to_vec();
+        let answer = client.ask(Method::Post, "/v1/subscribers", body)?;
+        let count = |name| answer.get(name).and_then(Value::as_u64).unwrap_or(0);
+        added += count("added");
+        kept += count("kept");
+    }
+    out::line(format_args!("{added} added, {kept} kept as they were"))?;
+    Ok(Exit::Done)
+}
+
+/// A row as the interface takes it.
+#[derive(serde::Serialize)]
+struct Row<'a> {
+    imsi: Imsi,
+    k: &'a str,
+    opc: Option<&'a str>,
+    op: Option<&'a str>,
+    amf: String,
+    sqn: Option<u64>,
+    msisdn: Option<Msisdn>,
+    tenant: &'a str,
+    apns: Vec<SubscribedApn>,
+    ue_ambr: Ambr,
+    state: &'static str,
+}
+
+/// The JSON of an import, in a buffer that is large enough from the start: no copy of a key is left
+/// behind in one that was too small.
+fn body(rows: &[Subscriber]) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    /// More octets than a row, or one of its access points, has.
+    const ROW: usize = 1_024;
+    let parts: usize = rows.iter().map(|r| 1 + r.apns.len()).sum();
+    let mut text = Zeroizing::new(Vec::with_capacity(64 + ROW * parts));
+    text.extend(b"{\"subscribers\":[");
+    for (place, row) in rows.iter().enumerate() {
+        if place != 0 {
+            text.push(b',');
+        }
+        write_row(row, &mut text)?;
+    }
+    text.extend(b"]}");
+    Ok(text)
+}
+
+fn write_row(row: &Subscriber, text: &mut Vec<u8>) -> Result<(), Failure> {
+    let hex = |key: &Key128| Zeroizing::new(to_hex(key.expose()));
+    let k = hex(&row.secrets.k);
+    let (opc, op) = match &row.secrets.operator {
+        Operator::Opc(key) => (Some(hex(key)), None),
+        Operator::Op(key) => (None, Some(hex(key))),
+    };
+    let apns = row.apns.iter().map(|a| subscribed(a.clone(), row.ambr));
+    let row = Row {
+        imsi: row.imsi,
+        k: &k,
+        opc: opc.as_deref().map(String::as_str),
+        op: op.as_deref().map(String::as_str),
+        amf: to_hex(&row.amf),
+        sqn: row.sqn,
+        msisdn: row.msisdn,
+        tenant: &row.tenant,
+        apns: apns.collect(),
+        ue_ambr: row.ambr,
+        state: match row.state {
+            SimState::Ready => "ready",
+            SimState::Inactive => "inactive",
+            SimState::Suspended => "suspended",
+        },
+    };
+    serde_json::to_writer(text, &row)
+        .map_err(|e| Failure::failed(format!("a row cannot be written as JSON: {e}"), "report this"))
+}
