@@ -11,6 +11,8 @@ pub mod observe;
 pub mod plan;
 #[cfg(feature = "cli")]
 pub mod real;
+#[cfg(feature = "cli")]
+pub mod scenario;
 pub mod world;
 
 pub use lab::Lab;
