@@ -33,3 +33,6 @@ pub use config::{
 pub use event::{EndReason, Event};
 pub use node::{Input, Output, Pgw};
 pub use refusal::{Refusal, RefusalCounts};
+
+#[cfg(test)]
+mod tests;

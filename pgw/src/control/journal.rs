@@ -132,7 +132,17 @@ impl Disk {
                 KEY_CHARGING_MARK => self.charging_mark = read(value)?,
                 _ => return None,
             },
-            SESSIONS => self.rows.push(read(value)?),
+            SESSIONS => {
+                let row: Row = read(value)?;
+                let slot = match &row {
+                    Row::Live(session) => session.slot,
+                    Row::Rest(rest) => rest.slot,
+                };
+                if key != slot.0.to_be_bytes() {
+                    return None;
+                }
+                self.rows.push(row);
+            }
             BARS => {
                 let imsi = core::str::from_utf8(key).ok()?.parse().ok()?;
                 let read = read(value);

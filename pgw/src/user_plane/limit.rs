@@ -77,7 +77,7 @@ mod tests {
     #[test]
     fn a_bucket_refills_with_time_and_no_further() {
         let mut bucket = Bucket::new(2, Duration::from_millis(100));
-        let at = |ms| Instant::from_micros(ms * 1000);
+        let at = |ms: u64| Instant::from_micros(ms * 1000);
         assert!(bucket.take(at(0)) && bucket.take(at(0)) && !bucket.take(at(99)));
         assert!(bucket.take(at(100)) && !bucket.take(at(101)));
         assert!(bucket.take(at(9000)) && bucket.take(at(9000)) && !bucket.take(at(9000)));
@@ -86,7 +86,7 @@ mod tests {
     #[test]
     fn a_reporter_counts_what_it_keeps_back() {
         let mut reporter = Reporter::default();
-        let at = |ms| Instant::from_micros(ms * 1000);
+        let at = |ms: u64| Instant::from_micros(ms * 1000);
         assert_eq!(reporter.admit(at(0), true), Some(0));
         assert_eq!(reporter.admit(at(1), false), None);
         assert_eq!(reporter.admit(at(2), false), None);

@@ -1,0 +1,10 @@
+//! Tests of the whole gateway.
+
+pub(crate) mod bed;
+
+mod admin;
+mod closed;
+mod cut;
+mod restart;
+mod sessions;
+mod user_plane;
