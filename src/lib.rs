@@ -1,6 +1,8 @@
 //! A closed mobile network in a box.
 
 #[cfg(feature = "cli")]
+pub mod cli;
+#[cfg(feature = "cli")]
 pub mod driver;
 #[cfg(feature = "cli")]
 pub mod file;

@@ -22,7 +22,7 @@ mod stream;
 mod target;
 #[cfg(test)]
 mod tests;
-mod title;
+pub(crate) mod title;
 mod traffic;
 mod value;
 

@@ -6,7 +6,7 @@ use crate::plan::{
 };
 
 /// The title of a step: its own, or one made of what it does.
-pub(super) fn of_step(step: &Step, plan: &Lab) -> String {
+pub(crate) fn of_step(step: &Step, plan: &Lab) -> String {
     if let Some(title) = &step.title {
         return title.clone();
     }
@@ -44,7 +44,7 @@ pub(super) fn of_step(step: &Step, plan: &Lab) -> String {
 }
 
 /// One name, or how many there are.
-pub(super) fn sims(plan: &Lab, ues: &[SimRef]) -> String {
+pub(crate) fn sims(plan: &Lab, ues: &[SimRef]) -> String {
     match ues {
         [one] => name(plan, *one),
         _ if ues.len() == plan.sims.len() => "all UEs".to_owned(),
@@ -58,7 +58,7 @@ pub(super) fn name(plan: &Lab, sim: SimRef) -> String {
 }
 
 /// A destination as files write it.
-pub(super) fn destination(plan: &Lab, to: &Destination) -> String {
+pub(crate) fn destination(plan: &Lab, to: &Destination) -> String {
     match to {
         Destination::Intranet => "intranet".to_owned(),
         Destination::Host(name) => format!("host:{name}"),
@@ -76,7 +76,7 @@ pub(super) fn destination(plan: &Lab, to: &Destination) -> String {
 }
 
 /// A way to probe as files write it.
-pub(super) fn via(via: Via) -> String {
+pub(crate) fn via(via: Via) -> String {
     match via {
         Via::Icmp => "icmp".to_owned(),
         Via::Tcp(port) => format!("tcp:{port}"),
@@ -103,7 +103,7 @@ pub(super) const fn size(size: Size) -> &'static str {
     }
 }
 
-pub(super) const fn op(op: Op) -> &'static str {
+pub(crate) const fn op(op: Op) -> &'static str {
     match op {
         Op::Equal => "==",
         Op::NotEqual => "!=",
