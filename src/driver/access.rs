@@ -180,10 +180,9 @@ impl AccessServer {
             mme.stop();
         }
         if let Some(streams) = self.streams.take() {
-            let _ = runtime.wait(tokio::time::timeout(
-                core::time::Duration::from_secs(2),
-                streams,
-            ));
+            // The timer must be made where the runtime is.
+            let wait = core::time::Duration::from_secs(2);
+            let _ = runtime.wait(async move { tokio::time::timeout(wait, streams).await });
         }
     }
 }

@@ -149,7 +149,9 @@ impl HssServer {
             node.stop();
         }
         if let Some(streams) = self.streams.take() {
-            let _ = runtime.wait(tokio::time::timeout(Duration::from_secs(2), streams));
+            // The timer must be made where the runtime is.
+            let _ = runtime
+                .wait(async move { tokio::time::timeout(Duration::from_secs(2), streams).await });
         }
     }
 }
