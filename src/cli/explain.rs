@@ -9,7 +9,7 @@ use super::failure::{Exit, Outcome};
 use super::out;
 use crate::file;
 use crate::plan::{
-    Action, Assert, AttachExpect, Cause, Egress, Expect, Figure, Lab, LinkRule, Scenario, SimRef,
+    Action, Assert, AttachExpect, Cause, Direction, Egress, Expect, Figure, Lab, LinkRule, Scenario, SimRef,
     Step, UeToUe, Value, Via,
 };
 use crate::scenario::title;
@@ -249,9 +249,32 @@ fn statement(assert: &Assert, lab: &Lab) -> String {
         Value::Address(address) => address.to_string(),
     };
     let control = if assert.control { " (positive control)" } else { "" };
-    let (figure, of) = (title::figure(&assert.figure), subject(&assert.figure, lab));
+    let (name, of) = (figure(&assert.figure), subject(&assert.figure, lab));
     let op = title::op(assert.op);
-    format!("{}: {figure}{of} {op} {value}{control}", assert.name)
+    format!("{}: {name}{of} {op} {value}{control}", assert.name)
+}
+
+/// A figure as files write it.
+const fn figure(figure: &Figure) -> &'static str {
+    match figure {
+        Figure::Attached { .. } => "attached",
+        Figure::AttachRejects { .. } => "attach_rejects",
+        Figure::RejectCause { .. } => "reject_cause",
+        Figure::RejectProtected { .. } => "reject_protected",
+        Figure::Address { .. } => "address",
+        Figure::TimeToCut { direction: Direction::Uplink, .. } => "time_to_cut.uplink",
+        Figure::TimeToCut { direction: Direction::Downlink, .. } => "time_to_cut.downlink",
+        Figure::ProbeTimeToCut { .. } => "time_to_cut.probe",
+        Figure::PacketsAfterCut { .. } => "packets_after_cut",
+        Figure::ProbesAnswered { .. } => "probes.answered",
+        Figure::ProbesRefused { .. } => "probes.refused",
+        Figure::ProbesUnexplained => "probes.unexplained",
+        Figure::TransfersIntact { .. } => "transfers.intact",
+        Figure::TransfersCorrupt => "transfers.corrupt",
+        Figure::SentinelPackets { .. } => "sentinel.packets",
+        Figure::Drops { .. } => "drops",
+        Figure::Events { .. } => "events",
+    }
 }
 
 /// Whose figure it is.
