@@ -3,7 +3,7 @@
 use core::net::IpAddr;
 
 use crate::address_set::AddressSet;
-use crate::config::DeclaredPrefixes;
+use crate::config::{CheckedPrefix, DeclaredPrefixes};
 
 /// Where packets of a closed tenant may leave for: its declared prefixes and nothing else.
 ///
@@ -19,7 +19,7 @@ impl ClosedEgress {
     /// The egress of a tenant with these prefixes.
     pub fn new(declared: &DeclaredPrefixes) -> Self {
         Self {
-            destinations: declared.iter().map(|p| p.prefix()).collect(),
+            destinations: declared.iter().map(CheckedPrefix::prefix).collect(),
         }
     }
 

@@ -10,9 +10,11 @@ pub enum Refusal {
     MalformedGtp,
     /// No session has the TEID.
     UnknownTeid,
+    /// The gateway has not read its disk yet.
+    NotServing,
     /// The session belongs to another SGW.
     WrongPeer,
-    /// The session's forward flag is off: it is being cut or deleted.
+    /// The session is being cut or deleted, or was by this gateway.
     Cut,
     /// The packet's version, lengths or header checksum lie.
     MalformedPacket,
@@ -44,13 +46,14 @@ pub enum Refusal {
 
 impl Refusal {
     /// How many reasons there are.
-    pub const COUNT: usize = 18;
+    pub const COUNT: usize = 19;
 
     /// Every reason, in the order of the checks.
     pub const ALL: [Self; Self::COUNT] = [
         Self::UnlistedPeer,
         Self::MalformedGtp,
         Self::UnknownTeid,
+        Self::NotServing,
         Self::WrongPeer,
         Self::Cut,
         Self::MalformedPacket,
@@ -74,6 +77,7 @@ impl Refusal {
             Self::UnlistedPeer => "unlisted_peer",
             Self::MalformedGtp => "malformed_gtp",
             Self::UnknownTeid => "unknown_teid",
+            Self::NotServing => "not_serving",
             Self::WrongPeer => "wrong_peer",
             Self::Cut => "cut",
             Self::MalformedPacket => "malformed_packet",

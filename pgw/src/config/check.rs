@@ -1,4 +1,4 @@
-use alloc::collections::BTreeSet;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -162,6 +162,7 @@ pub struct Network {
     pub(crate) tenants: Vec<Tenant>,
     pub(crate) accesses: Vec<Access>,
     pub(crate) sgws: AddressSet,
+    pub(crate) gtpu_ports: BTreeMap<IpAddr, u16>,
     pub(crate) protections: Protections,
     pub(crate) workers: u32,
     pub(crate) index_bits: u8,
@@ -197,6 +198,7 @@ impl Network {
             tenants,
             accesses,
             sgws: config.sgws.iter().copied().collect(),
+            gtpu_ports: config.gtpu_ports.clone(),
             protections: config.protections,
             workers: u32::try_from(config.workers.len()).unwrap_or(1),
             index_bits: config.limits.index_bits,

@@ -234,7 +234,7 @@ impl PgwConfig {
             tenants: Vec::new(),
             apns: Vec::new(),
             infrastructure: Vec::new(),
-            quarantine: Duration::from_secs(60),
+            quarantine: Duration::from_mins(1),
             cut_timeout: Duration::from_secs(5),
             limits: Limits::default(),
             tokens,

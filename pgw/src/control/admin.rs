@@ -125,13 +125,18 @@ impl Control {
         if !self.is_serving() {
             return Err(api::error(503, "the gateway is reading its disk"));
         }
-        if self.is_overloaded() {
+        // Cuts go before everything else.
+        let is_order = matches!(
+            route,
+            Route::SetBar | Route::LiftBar(_) | Route::EmergencyCut
+        );
+        if self.is_overloaded() && !is_order {
             return Err(api::error(503, "too many calls wait"));
         }
         match route {
-            Route::SetBar => self.post_bar(now, call, body(request)?),
+            Route::SetBar => self.post_bar(now, call, &body(request)?),
             Route::EmergencyCut => self.post_emergency_cut(now, call, body(request)?),
-            Route::LiftBar(text) => self.post_lift(now, call, imsi(text)?, body(request)?),
+            Route::LiftBar(text) => self.post_lift(now, call, imsi(text)?, &body(request)?),
             Route::ListBars => {
                 let response = self.bars_reply();
                 self.reply(call, response);
@@ -168,7 +173,7 @@ impl Control {
         }
     }
 
-    fn post_bar(&mut self, now: Now, call: CallId, order: BarCall) -> Handled {
+    fn post_bar(&mut self, now: Now, call: CallId, order: &BarCall) -> Handled {
         if !matches!(order.cause, 8 | 9) {
             return Err(api::error(
                 400,
@@ -178,7 +183,7 @@ impl Control {
         // Time stamps compare within one boot only.
         let comparable = !order.boot.is_empty() && order.boot == self.config.boot_id;
         let t0 = order.t0.filter(|_| comparable);
-        self.cut(now, call, &order, t0)
+        self.cut(now, call, order, t0)
     }
 
     fn post_emergency_cut(&mut self, now: Now, call: CallId, order: EmergencyCall) -> Handled {
@@ -252,7 +257,7 @@ impl Control {
         let listener = Listener::Cut(Cut {
             imsi,
             version,
-            cut,
+            id: cut,
             t0,
             t4: now.at,
             calls: alloc::vec![call],
@@ -275,7 +280,7 @@ impl Control {
     ) {
         let after = |t0: &Instant| last.0.max(last.1).is_none_or(|at| at <= *t0);
         let body = CutReply {
-            cut: &cut.cut,
+            cut: &cut.id,
             imsi: cut.imsi,
             version: cut.version,
             sessions,
@@ -297,7 +302,7 @@ impl Control {
         }
         self.event(Event::CutDone {
             imsi: cut.imsi,
-            cut: cut.cut.clone(),
+            cut: cut.id.clone(),
             sessions,
             t4: cut.t4,
             t5_uplink: t5,
@@ -307,7 +312,7 @@ impl Control {
         });
     }
 
-    fn post_lift(&mut self, now: Now, call: CallId, imsi: Imsi, lift: LiftCall) -> Handled {
+    fn post_lift(&mut self, now: Now, call: CallId, imsi: Imsi, lift: &LiftCall) -> Handled {
         let was_barred = self.bars.bar(imsi).is_some();
         let version = lift.version;
         let row = Order {

@@ -1,5 +1,5 @@
 use alloc::boxed::Box;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use heiiki_types::{Apn, CallId, HttpResponse, Now, Prefix, Protections};
@@ -92,7 +92,15 @@ impl Control {
                 };
                 api::reply(200, &body)
             }
-            Question::Audit => api::reply(200, &self.audit(&gathering.reach, gathering.forwarding)),
+            Question::Audit => {
+                // While sessions come and go the workers' answers are of different times.
+                let settled =
+                    gathering.asked_after == self.last_ticket && self.procedures.len() <= 1;
+                api::reply(
+                    200,
+                    &self.audit(&gathering.reach, gathering.forwarding, settled),
+                )
+            }
         };
         self.outputs
             .push_back(Output::AdminReply { call, response });
@@ -116,7 +124,7 @@ impl Control {
         api::reply(200, &body)
     }
 
-    fn audit(&self, reach: &[Vec<Reach>], forwarding: u32) -> Audit {
+    fn audit(&self, reach: &[Vec<Reach>], forwarding: u32, settled: bool) -> Audit {
         let mut accesses = Vec::new();
         for (id, place) in (0..).map(AccessId).zip(0..self.network.accesses.len()) {
             let mut sum = Reach::default();
@@ -141,7 +149,7 @@ impl Control {
         Audit {
             closed: protected
                 && barred_sessions == 0
-                && forwarding == staying
+                && (forwarding == staying || !settled)
                 && accesses.iter().all(|a| a.closed || a.open_lab),
             accesses,
             barred_sessions,
@@ -161,7 +169,7 @@ impl Control {
         let owned = tenant.declared.iter().filter(|p| p.is_owned_global());
         Some(AccessAudit {
             apn: access.config.apn.clone(),
-            tenant: tenant.name.to_string(),
+            tenant: tenant.name.clone(),
             owned_global: owned.map(CheckedPrefix::prefix).collect(),
             declared: tenant.declared.iter().map(CheckedPrefix::prefix).collect(),
             closed: undeclared.is_empty() && reach.foreign.is_empty(),
@@ -175,13 +183,14 @@ impl Control {
 
     /// Asks every worker. A session's counters come from the one that owns it.
     pub(super) fn ask(&mut self, now: Now, call: CallId, question: Question) {
-        let gathering = Gathering {
+        let mut gathering = Gathering {
             call,
             question,
             counters: Vec::new(),
             usage: Vec::new(),
             reach: Vec::new(),
             forwarding: 0,
+            asked_after: 0,
         };
         let mut updates = Vec::new();
         match question {
@@ -192,6 +201,7 @@ impl Control {
                 updates.extend(slots.map(Update::ReadSession));
             }
         }
+        gathering.asked_after = self.last_ticket + 1;
         let ticket = self.begin(Procedure::Gathering(Box::new(gathering)));
         self.set_deadline(ticket, now.at + self.config.cut_timeout);
         for update in updates {

@@ -20,6 +20,9 @@ use crate::config::{Access, AccessId, SelectionMode};
 use crate::event::{EndReason, Event};
 use crate::user_plane::{SessionId, Slot, Update};
 
+/// Requests that wait for one removal.
+const PARKED: usize = 16;
+
 /// A request that passed every check that needs no resource.
 #[derive(Clone, Copy, Debug)]
 struct Wanted {
@@ -90,6 +93,12 @@ impl Control {
         if let Some(ticket) = self.replace_stale(now, &wanted, &request)
             && let Some(removal) = self.removal_mut(ticket)
         {
+            if removal.parked.len() >= PARKED {
+                let why = "too many requests wait for the end of a session";
+                let reject = Reject::new(Cause::NO_RESOURCES_AVAILABLE, why);
+                self.refuse_create(now, handle, &request, &reject);
+                return;
+            }
             removal.parked.push(Parked {
                 handle,
                 header,
@@ -163,11 +172,11 @@ impl Control {
         let bearer = default_bearer(request)?;
         let bearer_ie = (ie_type::BEARER_CONTEXT, 0);
         let sgw_u = bearer.s5s8_u_sgw_f_teid.as_ref();
-        let sgw_u = sgw_u.ok_or(wrong(
-            Cause::CONDITIONAL_IE_MISSING,
-            bearer_ie,
-            "S5/S8-U SGW F-TEID",
-        ))?;
+        let sgw_u = sgw_u.ok_or(Reject {
+            cause: Cause::CONDITIONAL_IE_MISSING,
+            ie: Some(bearer_ie),
+            why: "S5/S8-U SGW F-TEID",
+        })?;
         let sgw_u = self.sgw_end(sgw_u, Interface::S5S8_SGW_GTPU, bearer_ie)?;
         let address = request.paa.and_then(Paa::v4);
         Ok(Wanted {
@@ -401,7 +410,7 @@ impl Control {
         let own = |interface, teid, address: IpAddr| Some(FTeid::new(interface, teid, address));
         let worker = usize::try_from(session.slot.0 % self.network.workers).unwrap_or(0);
         let worker = self.config.workers.get(worker);
-        let s5u = worker.map_or(self.local(), |w| w.s5u_local).ip();
+        let s5u = worker.map_or_else(|| self.local(), |w| w.s5u_local).ip();
         let mut response = CreateSessionResponse::new(cause.into());
         response.pgw_s5s8_f_teid = own(Interface::S5S8_PGW_GTPC, session.teid_c, self.local().ip());
         response.paa = Some(Paa::V4(session.address));
@@ -426,7 +435,7 @@ impl Control {
 
 /// What can be granted of the PDN type that was asked for: this gateway hands out IPv4.
 fn grant(request: &CreateSessionRequest) -> Result<Cause, Reject> {
-    let asked = request.pdn_type.or(request.paa.map(Paa::pdn_type));
+    let asked = request.pdn_type.or_else(|| request.paa.map(Paa::pdn_type));
     match asked {
         Some(PdnType::V4) => Ok(Cause::REQUEST_ACCEPTED),
         Some(PdnType::V4V6) => Ok(Cause::NEW_PDN_TYPE_DUE_TO_NETWORK_PREFERENCE),

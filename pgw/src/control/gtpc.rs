@@ -203,6 +203,10 @@ impl Control {
     /// Compares a restart counter with what was known before this gateway went down, and writes
     /// new ones down. While it runs the endpoint compares.
     fn note_counter(&mut self, now: Now, peer: IpAddr, counter: u8) {
+        let is_full = self.last_counters.len() >= self.config.gtpc.max_paths;
+        if is_full && !self.last_counters.contains_key(&peer) {
+            return;
+        }
         let known = self.last_counters.insert(peer, counter);
         if known == Some(counter) {
             return;
@@ -242,8 +246,8 @@ impl Control {
         self.remove_sessions(now, sessions, EndReason::PeerRestarted, None);
     }
 
-    pub(super) fn handle_notice(&mut self, now: Now, notice: Notice) {
-        match notice {
+    pub(super) fn handle_notice(&mut self, now: Now, notice: &Notice) {
+        match *notice {
             Notice::Refused(packet) => self.event(Event::PacketRefused(packet)),
             Notice::ErrorIndication { from, teid, peer } => {
                 self.error_indication(

@@ -380,15 +380,14 @@ impl Control {
                 return;
             };
             let next = self.step(now, ticket, procedure, durable);
-            match (next, self.procedures.get_mut(&ticket)) {
-                (Some(procedure), Some(running)) => running.procedure = Some(procedure),
-                _ => {
-                    let running = self.procedures.remove(&ticket);
-                    if let Some(at) = running.and_then(|r| r.deadline) {
-                        self.deadlines.remove(&(at, ticket));
-                    }
-                    return;
+            if let (Some(procedure), Some(running)) = (next, self.procedures.get_mut(&ticket)) {
+                running.procedure = Some(procedure);
+            } else {
+                let running = self.procedures.remove(&ticket);
+                if let Some(at) = running.and_then(|r| r.deadline) {
+                    self.deadlines.remove(&(at, ticket));
                 }
+                return;
             }
         }
     }
@@ -512,7 +511,7 @@ impl Machine for Control {
                 at,
                 answer,
             } => self.handle_ack(now, worker, seq, at, answer),
-            Input::WorkerNotice { notice, .. } => self.handle_notice(now, notice),
+            Input::WorkerNotice { notice, .. } => self.handle_notice(now, &notice),
         }
         self.drain_endpoint(now);
     }

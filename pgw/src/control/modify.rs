@@ -36,6 +36,11 @@ impl Control {
             self.refuse_barred(now, handle, answer_to, imsi);
             return;
         }
+        if self.is_overloaded() {
+            let reject = Reject::new(Cause::NO_RESOURCES_AVAILABLE, "too much waits for the disk");
+            self.refuse(now, handle, answer_to, &reject);
+            return;
+        }
         match self.check_modify(handle, &live, request) {
             Ok((sgw_c, sgw_u)) => self.begin_move(now, handle, &live, sgw_c, sgw_u),
             Err(reject) => self.refuse(now, handle, answer_to, &reject),

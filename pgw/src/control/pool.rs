@@ -253,7 +253,7 @@ mod tests {
         alloc::format!("00101{n:010}").parse().unwrap()
     }
 
-    const QUARANTINE: Duration = Duration::from_secs(60);
+    const QUARANTINE: Duration = Duration::from_mins(1);
 
     fn at(seconds: u64) -> Instant {
         Instant::from_micros(seconds * 1_000_000)

@@ -44,7 +44,7 @@ pub(crate) enum Step {
 pub(crate) struct Cut {
     pub(crate) imsi: Imsi,
     pub(crate) version: u64,
-    pub(crate) cut: String,
+    pub(crate) id: String,
     pub(crate) t0: Option<Instant>,
     pub(crate) t4: Instant,
     /// Callers that wait; several when the order came more than once.
@@ -101,6 +101,8 @@ pub(crate) struct Gathering {
     pub(crate) usage: Vec<(SessionId, Usage)>,
     pub(crate) reach: Vec<Vec<Reach>>,
     pub(crate) forwarding: u32,
+    /// The number of the question among all procedures.
+    pub(crate) asked_after: u64,
 }
 
 /// What a Modify Bearer Request changes.

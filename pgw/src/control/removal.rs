@@ -84,7 +84,8 @@ impl Control {
     fn gone(&self, removal: &Removal) -> Arc<[Gone]> {
         let live = removal.sessions.iter();
         let live = live.filter_map(|(slot, id)| self.sessions.same(*slot, *id));
-        live.map(super::session::Live::gone).collect()
+        let is_silent = removal.delete_bearer.is_some();
+        live.map(|live| live.gone(is_silent)).collect()
     }
 
     pub(super) fn removal_step(
@@ -270,7 +271,7 @@ impl Control {
             Some(Procedure::Removal(removal)) => match &mut removal.listener {
                 Listener::Cut(cut) => {
                     let calls = core::mem::take(&mut cut.calls);
-                    let (imsi, cut) = (cut.imsi, cut.cut.clone());
+                    let (imsi, cut) = (cut.imsi, cut.id.clone());
                     for call in calls {
                         self.reply_overdue(call, workers);
                     }

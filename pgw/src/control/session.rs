@@ -75,11 +75,12 @@ impl Live {
         matches!(self.state, State::Leaving(_))
     }
 
-    pub(crate) const fn gone(&self) -> Gone {
+    pub(crate) const fn gone(&self, is_silent: bool) -> Gone {
         Gone {
             slot: self.session.slot,
             tenant: self.tenant,
             address: self.session.address,
+            is_silent,
         }
     }
 }
@@ -149,19 +150,16 @@ impl SessionTable {
     /// random part of a TEID differs from that of the place's last session.
     pub(crate) fn allocate(&mut self, now: Instant, rng: &mut Rng) -> Option<(Slot, Teid, Teid)> {
         let rested = self.resting.front().filter(|(until, _)| *until <= now);
-        let slot = match rested.map(|(_, slot)| *slot) {
-            Some(slot) => {
-                self.resting.pop_front();
-                slot
+        let slot = if let Some(slot) = rested.map(|(_, slot)| *slot) {
+            self.resting.pop_front();
+            slot
+        } else {
+            let slot = u32::try_from(self.places.len()).ok()?;
+            if slot >= self.capacity {
+                return None;
             }
-            None => {
-                let slot = u32::try_from(self.places.len()).ok()?;
-                if slot >= self.capacity {
-                    return None;
-                }
-                self.places.push(Place::Free);
-                Slot(slot)
-            }
+            self.places.push(Place::Free);
+            Slot(slot)
         };
         let old = match self.places.get(index(slot)) {
             Some(Place::Rest(rest)) => (Some(rest.teid_c), Some(rest.teid_u)),

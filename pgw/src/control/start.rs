@@ -167,6 +167,7 @@ impl Control {
         for entry in entries {
             self.broadcast(note, &Update::Install(Arc::new(entry)));
         }
+        self.broadcast(note, &Update::Serve);
         self.advance(now, note);
         let sgws: Vec<_> = self
             .sessions

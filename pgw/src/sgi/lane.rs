@@ -167,10 +167,12 @@ impl Lane {
                 }
                 self.attempts.insert(port, attempts);
             }
-            Some(Opening::Udp(port)) if self.is_sentinel() => {
-                if !self.ports.contains_key(&port) && self.ports.len() < PORTS {
-                    self.open_port(port, Udp::Echo);
-                }
+            Some(Opening::Udp(port))
+                if self.is_sentinel()
+                    && !self.ports.contains_key(&port)
+                    && self.ports.len() < PORTS =>
+            {
+                self.open_port(port, Udp::Echo);
             }
             _ => {}
         }

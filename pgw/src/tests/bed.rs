@@ -408,8 +408,11 @@ impl Bed {
         sgw: Ipv4Addr,
         request: Box<CreateSessionRequest>,
     ) -> Result<Tunnel, Cause> {
-        let message = Message::CreateSessionRequest(request.clone());
+        let message = Message::CreateSessionRequest(request);
         let sequence = self.send_c(sgw, Some(0), &message);
+        let Message::CreateSessionRequest(request) = message else {
+            unreachable!();
+        };
         self.created(sgw, &request, sequence)
     }
 

@@ -261,7 +261,7 @@ fn a_refused_packet_is_reported_with_its_reason() {
         (report.destination, report.port),
         (Some(OUTSIDE.into()), Some(443))
     );
-    let json = serde_json::to_value(&Event::PacketRefused(report)).unwrap();
+    let json = serde_json::to_value(Event::PacketRefused(report)).unwrap();
     assert_eq!(
         (&json["event"], &json["reason"]),
         (&json!("packet_refused"), &json!("not_declared"))

@@ -28,6 +28,9 @@ fn a_cut_ends_both_directions_and_the_sim_stays_out() {
     bed.downlink(RED, &udp(INTRANET, tunnel.address, 9));
     assert_eq!(bed.sgi.len(), before);
     assert!(bed.received(&tunnel).is_empty());
+    // The SGW hears by GTP-C and by nothing else.
+    assert!(bed.s5u.is_empty());
+    assert_eq!(bed.refusals()["cut"], 1);
     bed.uplink(&other, &udp(other.address, INTRANET, 9));
     assert_eq!(bed.sgi.len(), before + 1);
     // The SGW is told with cause 9, by the linked bearer.
@@ -73,7 +76,7 @@ fn nobody_waits_for_the_delete_bearer_response() {
     assert_eq!(status, 200);
     assert_eq!(bed.delete_bearers().len(), 1);
     // Sent N3 times more, then given up.
-    bed.advance(Duration::from_secs(60));
+    bed.advance(Duration::from_mins(1));
     assert_eq!(bed.delete_bearers().len(), 4);
     let gone = bed.events.iter();
     let gone = gone.filter(|e| matches!(e, Event::DeleteBearerDone { cause: None, .. }));
@@ -251,6 +254,7 @@ fn with_a_failed_disk_a_cut_works_and_says_that_it_will_not_last() {
 
 /// The order inside the gateway, seen from between control and workers.
 #[test]
+#[expect(clippy::too_many_lines, reason = "one story, told step by step")]
 fn every_step_of_a_cut_waits_for_every_worker() {
     let mut bed = Bed::new(config());
     bed.create(imsi(1), "red.corp").unwrap();

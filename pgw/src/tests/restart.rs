@@ -1,7 +1,7 @@
 use alloc::collections::BTreeSet;
 
 use heiiki_gtp::c::{Cause, Message};
-use heiiki_types::Duration;
+use heiiki_types::{Duration, Machine};
 
 use super::bed::{Bed, INTRANET, RED, SGW, config, imsi, udp};
 use crate::Event;
@@ -57,7 +57,7 @@ fn quarantine_outlives_a_restart() {
     let mut bed = bed.crash();
     let full = bed.create(imsi(9), "red.corp").unwrap_err();
     assert_eq!(full, Cause::ALL_DYNAMIC_ADDRESSES_ARE_OCCUPIED);
-    bed.advance(Duration::from_secs(60));
+    bed.advance(Duration::from_mins(1));
     let next = bed.create(imsi(9), "red.corp").unwrap();
     assert_eq!(next.address, tunnels[0].address);
     assert_ne!(next.pgw_u.teid, tunnels[0].pgw_u.teid);
@@ -233,7 +233,6 @@ fn sequence_numbers_of_a_new_life_are_new() {
 fn nothing_is_answered_before_the_disk_was_read() {
     let bed = Bed::new(config());
     let mut pgw = crate::Pgw::new(config(), heiiki_types::Rng::from_seed(1)).unwrap();
-    use heiiki_types::Machine;
     pgw.start(bed.now);
     let request = heiiki_types::HttpRequest {
         method: heiiki_types::Method::Get,
@@ -248,4 +247,26 @@ fn nothing_is_answered_before_the_disk_was_read() {
         panic!("no reply");
     };
     assert_eq!(response.status, 503);
+}
+
+/// An Error Indication would make the SGW delete a session that the disk still has.
+#[test]
+fn tunnels_are_not_denied_before_the_disk_was_read() {
+    let mut bed = Bed::new(config());
+    let tunnel = bed.create(imsi(1), "red.corp").unwrap();
+    let mut pgw = crate::Pgw::new(config(), heiiki_types::Rng::from_seed(1)).unwrap();
+    pgw.start(bed.now);
+    let packet = udp(tunnel.address, INTRANET, 9);
+    let mut payload = heiiki_gtp::u::encode_gpdu_header(tunnel.pgw_u.teid, 33).to_vec();
+    payload.extend(packet);
+    let datagram = heiiki_types::Datagram {
+        local: "192.0.2.11:2152".parse().unwrap(),
+        remote: (SGW, 2152).into(),
+        payload,
+    };
+    let worker = tunnel.worker();
+    pgw.handle_input(bed.now, crate::Input::S5u { worker, datagram });
+    while let Some(output) = pgw.poll_output() {
+        assert!(!matches!(output, crate::Output::S5u { .. }));
+    }
 }

@@ -10,8 +10,8 @@ use super::bed::{Bed, INTRANET, OTHER_SGW, RED, SGW, STRANGER, Tunnel, config, i
 use crate::config::SelectionMode;
 use crate::{EndReason, Event};
 
-fn static_address(n: u8) -> Option<Paa> {
-    Some(Paa::V4(Ipv4Addr::new(10, 20, 0, n)))
+fn static_address(n: u8) -> Paa {
+    Paa::V4(Ipv4Addr::new(10, 20, 0, n))
 }
 
 #[test]
@@ -182,11 +182,11 @@ fn a_sim_replaces_its_own_stale_session() {
 fn a_static_address_is_kept_for_its_sim() {
     let mut bed = Bed::new(config());
     let mut request = bed.request(imsi(1), "red.corp");
-    request.paa = static_address(77);
+    request.paa = Some(static_address(77));
     let first = bed.create_with(SGW, request).unwrap();
     assert_eq!(first.address, Ipv4Addr::new(10, 20, 0, 77));
     let mut other = bed.request(imsi(2), "red.corp");
-    other.paa = static_address(77);
+    other.paa = Some(static_address(77));
     assert_eq!(
         bed.create_with(SGW, other.clone()).unwrap_err(),
         Cause::REQUEST_REJECTED
@@ -202,18 +202,18 @@ fn a_static_address_is_kept_for_its_sim() {
     // Its own SIM gets it back at once, also while its last session is still there.
     for _ in 0..2 {
         let mut request = bed.request(imsi(1), "red.corp");
-        request.paa = static_address(77);
+        request.paa = Some(static_address(77));
         let again = bed.create_with(SGW, request).unwrap();
         assert_eq!(again.address, first.address);
     }
     // The other tenant has an address 77 of its own.
     let mut blue = bed.request(imsi(3), "blue.corp");
-    blue.paa = static_address(77);
+    blue.paa = Some(static_address(77));
     assert!(bed.create_with(SGW, blue).is_ok());
     // The gateway's and the ends of the pool are nobody's.
     for n in [0, 1, 255] {
         let mut request = bed.request(imsi(9), "red.corp");
-        request.paa = static_address(n);
+        request.paa = Some(static_address(n));
         assert_eq!(
             bed.create_with(SGW, request).unwrap_err(),
             Cause::REQUEST_REJECTED

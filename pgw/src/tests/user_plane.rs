@@ -56,7 +56,7 @@ fn what_a_tenant_forbids_is_answered_and_the_rest_is_silent() {
     let own = tunnel.address;
     let prohibited = Some((3, 13));
     let exceeded = Some((11, 0));
-    let cases: [(Vec<u8>, Option<&str>, Option<(u8, u8)>); 17] = [
+    let cases = [
         (udp(own, INTRANET, 80), None, None),
         (
             udp(own, v4(203, 0, 113, 1), 443),

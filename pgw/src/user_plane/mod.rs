@@ -6,16 +6,21 @@
 //! its tables by [`Update`]s between batches; a packet of the batch after the answer sees the
 //! change, and no later one misses it.
 
+mod batch;
+mod downlink;
 mod icmp;
 mod limit;
 mod packet;
+mod report;
 mod tables;
 mod update;
+mod uplink;
 mod worker;
 
+pub use batch::{Downlink, DownlinkVerdict, Origin, Reply, Uplink, UplinkVerdict};
 pub(crate) use packet::packet_ends;
 pub use update::{
     Answer, Direction, Gone, Notice, Reach, RefusedPacket, SessionEntry, SessionId, Slot, Update,
     Usage, WorkerCounters,
 };
-pub use worker::{Downlink, DownlinkVerdict, Origin, Reply, Uplink, UplinkVerdict, Worker};
+pub use worker::Worker;

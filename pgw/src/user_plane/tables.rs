@@ -48,6 +48,18 @@ impl Entry {
     }
 }
 
+/// A place in a worker's table of sessions.
+#[derive(Debug)]
+pub(super) enum Place {
+    /// Nobody's.
+    Free,
+    /// A session's.
+    Live(Entry),
+    /// That of a session which the gateway has ended, until the next one has it. Its SGW is told by
+    /// a Delete Bearer Request; an Error Indication would only make it guess before.
+    Silent(Teid),
+}
+
 /// The addresses of one pool: for each, the session that has it. Dense from the first address of
 /// the pool, and grown as far as sessions have had addresses.
 #[derive(Debug)]

@@ -54,12 +54,16 @@ pub struct Gone {
     pub tenant: TenantId,
     /// The address that it had.
     pub address: Ipv4Addr,
+    /// What its SGW still sends is dropped without an Error Indication: the SGW hears by GTP-C.
+    pub is_silent: bool,
 }
 
 /// A change of a worker's tables, or a question about them. A worker takes one only between two
 /// batches, so its answer says that the batch boundary is passed.
 #[derive(Clone, Debug)]
 pub enum Update {
+    /// Control has read its disk and every session on it is installed.
+    Serve,
     /// A session begins to forward. Every worker learns the address, the owner also the session.
     Install(Arc<SessionEntry>),
     /// The tunnel moved to another SGW or another of its TEIDs.
