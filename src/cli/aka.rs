@@ -1,6 +1,6 @@
 //! `hss aka vector`: the SIM authenticator as an offline tool.
 
-use std::fmt::Write as _;
+use core::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::PathBuf;
@@ -195,7 +195,7 @@ fn parse(text: &str) -> Result<(Key128, Operator), Vec<String>> {
         mistakes.push(format!(": opc, op: {which}"));
     }
     let [k, opc, op] = found;
-    let operator = opc.map(Operator::Opc).or(op.map(Operator::Op));
+    let operator = opc.map(Operator::Opc).or_else(|| op.map(Operator::Op));
     match (k, operator) {
         (Some(k), Some(operator)) if mistakes.is_empty() => Ok((k, operator)),
         _ => Err(mistakes),

@@ -12,7 +12,7 @@ use serde_json::Value;
 use zeroize::Zeroize as _;
 
 use super::failure::Failure;
-use super::token;
+use super::{node, token};
 use crate::driver::Runtime;
 use crate::file::{self, Admin, Mistakes};
 
@@ -82,13 +82,9 @@ impl ServerArgs {
             }
             _ => Failure::usage(unusable.problem, unusable.help),
         })?;
-        let runtime = Runtime::start().map_err(system)?;
+        let runtime = node::runtime()?;
         Ok(Client { runtime, server, token, what })
     }
-}
-
-fn system(error: std::io::Error) -> Failure {
-    Failure::failed(format!("cannot start a thread: {error}"), "see what the system says")
 }
 
 impl Client {
@@ -120,7 +116,9 @@ impl Client {
 
     /// Lets a moment pass.
     pub(super) fn pause(&self, time: Duration) -> Result<(), Failure> {
-        self.runtime.wait(async move { tokio::time::sleep(time).await }).map_err(system)
+        self.runtime.wait(async move { tokio::time::sleep(time).await }).map_err(|e| {
+            Failure::failed(format!("cannot wait: {e}"), "see what the system says")
+        })
     }
 
     /// The JSON of an answer.

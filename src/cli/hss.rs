@@ -1,8 +1,8 @@
 //! The `hss` command.
 
+use core::time::Duration;
 use std::path::PathBuf;
 use std::sync::mpsc::channel;
-use core::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
@@ -55,7 +55,7 @@ struct Serve {
 }
 
 /// How long reading the store may take.
-const START: Duration = Duration::from_secs(60);
+const START: Duration = Duration::from_mins(1);
 
 pub(super) fn execute(hss: Hss) -> Outcome {
     match hss.command {

@@ -1,5 +1,6 @@
 //! The `pgw` command.
 
+use core::fmt::Write as _;
 use core::time::Duration;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::channel;
@@ -84,13 +85,15 @@ struct Sessions {
     imsi: Option<Imsi>,
     #[command(flatten)]
     server: ServerArgs,
-    /// Print the JSON of the interface
+    /// Print the JSON of the interface, one object a session
     #[arg(long)]
     json: bool,
 }
 
+/// Sessions of one call.
+const PAGE: usize = 1_000;
 /// How long reading the store may take.
-const START: Duration = Duration::from_secs(60);
+const START: Duration = Duration::from_mins(1);
 
 pub(super) fn execute(pgw: Pgw) -> Outcome {
     match pgw.command {
@@ -163,7 +166,7 @@ fn report(audit: &Value, closed: bool) -> String {
     let mut out = String::new();
     for access in accesses.iter().filter(|a| list(a, "owned_global") != "none") {
         let (tenant, ranges) = (member(access, "tenant"), list(access, "owned_global"));
-        out.push_str(&format!("{ranges}: global, and {tenant}'s own only by the word of the file\n"));
+        let _ = writeln!(out, "{ranges}: global, and {tenant}'s own only by the word of the file");
     }
     let mut rows = vec![["ACCESS POINT", "TENANT", "CLOSED", "REACHABLE", "UNDECLARED", "OTHER TENANTS"]
         .map(str::to_owned)
@@ -187,37 +190,48 @@ fn report(audit: &Value, closed: bool) -> String {
     let off = audit.get("protections").and_then(Value::as_object).into_iter().flatten();
     let off: Vec<&str> = off.filter(|(_, on)| **on == Value::Bool(false)).map(|(n, _)| &**n).collect();
     if !off.is_empty() {
-        out.push_str(&format!("protections that are off: {}\n", off.join(", ")));
+        let _ = writeln!(out, "protections that are off: {}", off.join(", "));
     }
-    out.push_str(&format!(
-        "{} sessions, {} forwarding, {} of barred SIMs\n{}; {}\n",
+    let _ = writeln!(
+        out,
+        "{} sessions, {} forwarding, {} of barred SIMs\n{}; {}",
         member(audit, "sessions"),
         member(audit, "forwarding"),
         member(audit, "barred_sessions"),
         if closed { "closed" } else { "NOT CLOSED" },
         member(audit, "scope"),
-    ));
+    );
     out
 }
 
 fn sessions(args: &Sessions) -> Outcome {
     let client = connect(&args.server)?;
-    let target = match args.imsi {
-        Some(imsi) => format!("/v1/sessions?imsi={imsi}"),
-        None => "/v1/sessions".to_owned(),
-    };
-    let answer = client.ask(Method::Get, &target, Vec::new())?;
-    if args.json {
-        out::line(&answer)?;
-        return Ok(Exit::Done);
-    }
+    let of = args.imsi.map_or_else(String::new, |imsi| format!("&imsi={imsi}"));
     let mut rows = vec![["IMSI", "APN", "ADDRESS", "STATE", "SGW", "SINCE"].map(str::to_owned).to_vec()];
-    for session in answer.get("sessions").and_then(Value::as_array).into_iter().flatten() {
-        let names = ["imsi", "apn", "address", "state", "sgw", "since"];
-        rows.push(names.map(|n| member(session, n)).to_vec());
+    let mut after = String::new();
+    let total = loop {
+        let target = format!("/v1/sessions?limit={PAGE}{of}{after}");
+        let answer = client.ask(Method::Get, &target, Vec::new())?;
+        let sessions = answer.get("sessions").and_then(Value::as_array);
+        let sessions: &[Value] = sessions.map_or(&[], Vec::as_slice);
+        for session in sessions {
+            if args.json {
+                out::line(session)?;
+            } else {
+                let names = ["imsi", "apn", "address", "state", "sgw", "since"];
+                rows.push(names.map(|n| member(session, n)).to_vec());
+            }
+        }
+        let total = member(&answer, "total");
+        match sessions.last().filter(|_| sessions.len() == PAGE) {
+            Some(last) => after = format!("&after={}", member(last, "id")),
+            None => break total,
+        }
+    };
+    if !args.json {
+        let shown = rows.len() - 1;
+        out::text(&table(&rows))?;
+        out::line(format_args!("{shown} of {total} sessions"))?;
     }
-    let shown = rows.len() - 1;
-    out::text(&table(&rows))?;
-    out::line(format_args!("{shown} of {} sessions", member(&answer, "total")))?;
     Ok(Exit::Done)
 }

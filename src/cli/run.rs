@@ -2,9 +2,10 @@
 
 mod capture;
 
+use core::panic::AssertUnwindSafe;
 use core::time::Duration;
 use std::io::{self, IsTerminal as _};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::catch_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 

@@ -46,7 +46,7 @@ fn run(args: &Attach, access: &mut Access) -> Outcome {
     }
     access.ready(&sessions)?;
     loop {
-        match access.next(clock::monotonic() + Duration::from_secs(3_600)) {
+        match access.next(clock::monotonic() + Duration::from_hours(1)) {
             Some(News::Stop(name)) => {
                 tracing::info!("{name}: switching the UEs off");
                 return Ok(Exit::Done);

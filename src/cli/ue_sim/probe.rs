@@ -1,7 +1,7 @@
 //! `ue-sim probe`.
 
+use core::net::Ipv4Addr;
 use core::time::Duration;
-use std::net::Ipv4Addr;
 
 use clap::{Args, ValueEnum};
 use heiiki_net::clock;

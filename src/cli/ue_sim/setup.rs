@@ -1,6 +1,7 @@
 //! From `ue-sim.toml` to an access network: one eNB with all the cards.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use core::net::{IpAddr, Ipv4Addr, SocketAddr};
+use core::time::Duration;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -19,7 +20,7 @@ use crate::file::{Ciphering, Integrity, SimCard, UeSimFile};
 use crate::lab;
 
 /// A test command does not wait half a minute (Tc of RFC 6733) for an HSS that starts late.
-const RECONNECT: core::time::Duration = core::time::Duration::from_secs(1);
+const RECONNECT: Duration = Duration::from_secs(1);
 
 /// The cards that the command line chooses.
 pub(super) fn choose(file: &UeSimFile, wanted: &[String]) -> Result<Vec<SimCard>, Failure> {
@@ -82,7 +83,7 @@ pub(super) fn access(
 
 /// S1-U stays within the process: any free port will do.
 const fn own() -> SocketAddr {
-    SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0)
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0)
 }
 
 fn mme(file: &UeSimFile) -> MmeConfig {

@@ -1,8 +1,8 @@
 //! Where a probe goes, as the command line writes it.
 
 use core::fmt;
+use core::net::{Ipv4Addr, SocketAddrV4};
 use core::str::FromStr;
-use std::net::{Ipv4Addr, SocketAddrV4};
 
 /// What is tried.
 #[derive(Clone, Debug, PartialEq, Eq)]
