@@ -249,6 +249,7 @@ pub(crate) fn wire(
             .sims
             .iter()
             .zip(&secrets)
+            .filter(|(sim, _)| !sim.card.stranger)
             .map(|(sim, s)| import(sim, s))
             .collect(),
         mme: mme(lab, &addresses, protections),

@@ -265,6 +265,8 @@ pub struct Card {
     pub opc: Option<Key128>,
     /// The highest SQN that the card has accepted.
     pub sqn: Option<u64>,
+    /// Whether the HSS has never heard of the card: another network's, or a made-up one.
+    pub stranger: bool,
 }
 
 impl fmt::Debug for Card {
@@ -273,6 +275,7 @@ impl fmt::Debug for Card {
             .field("other_k", &self.k.is_some())
             .field("other_opc", &self.opc.is_some())
             .field("sqn", &self.sqn)
+            .field("stranger", &self.stranger)
             .finish()
     }
 }

@@ -341,6 +341,7 @@ fn read_card(sim: &mut Table<'_>) -> Card {
         k: table.optional("k").map(|k| k.value),
         opc: table.optional("opc").map(|o| o.value),
         sqn: sqn(&mut table),
+        stranger: false,
     };
     table.finish();
     card
