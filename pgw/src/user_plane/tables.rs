@@ -50,6 +50,10 @@ impl Entry {
 
 /// A place in a worker's table of sessions.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "the table is dense, and a box would cost every packet one more look"
+)]
 pub(super) enum Place {
     /// Nobody's.
     Free,

@@ -206,7 +206,7 @@ impl Worker {
 
     /// Makes this worker forward to a prefix that nobody declared, for tests of the proof.
     #[cfg(test)]
-    pub(crate) fn plant_leak(&mut self, tenant: TenantId, prefix: heiiki_types::Prefix) {
+    pub(crate) fn plant_leak(&mut self, tenant: crate::TenantId, prefix: heiiki_types::Prefix) {
         if let Some(tenant) = self.routes.tenant_mut(tenant) {
             tenant.egress.plant_leak(prefix);
         }
