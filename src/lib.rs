@@ -15,6 +15,7 @@ pub mod plan;
 pub mod real;
 #[cfg(feature = "cli")]
 pub mod scenario;
+pub mod swarm;
 pub mod world;
 
 pub use lab::Lab;

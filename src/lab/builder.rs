@@ -48,7 +48,13 @@ const AMBR: Ambr = Ambr {
 };
 
 impl Builder {
-    pub(super) fn new() -> Self {
+    /// An empty description.
+    #[must_use]
+    #[expect(
+        clippy::new_without_default,
+        reason = "an empty lab is not a default for anything"
+    )]
+    pub fn new() -> Self {
         Self {
             plan: plan::Lab {
                 network: Network::default(),
@@ -230,6 +236,13 @@ impl Builder {
         self
     }
 
+    /// Changes anything of the plan.
+    #[must_use]
+    pub(crate) fn with_plan(mut self, change: impl FnOnce(&mut plan::Lab)) -> Self {
+        change(&mut self.plan);
+        self
+    }
+
     /// Switches protections off, to prove that the check behind one can fail.
     #[must_use]
     pub fn weaken(mut self, change: impl FnOnce(&mut Protections)) -> Self {
@@ -246,6 +259,21 @@ impl Builder {
             return Err(InvalidLab(self.mistakes));
         }
         virtual_lab(self.plan, self.protections, self.seed, self.delay, |_| {})
+    }
+}
+
+#[cfg(feature = "cli")]
+impl Builder {
+    /// Builds the same lab on real sockets of this machine's loopback.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the description, or what the system refuses.
+    pub fn build_real(self) -> Result<Lab<crate::real::RealNetwork>, InvalidLab> {
+        if !self.mistakes.is_empty() {
+            return Err(InvalidLab(self.mistakes));
+        }
+        crate::real::real_lab(self.plan, self.protections, self.seed, None)
+            .map_err(|error| InvalidLab(vec![error.to_string()]))
     }
 }
 

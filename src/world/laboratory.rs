@@ -58,6 +58,13 @@ pub(crate) struct Places {
     ues: Vec<(NodeId, UeId)>,
 }
 
+impl Places {
+    /// MME and SGW.
+    pub(crate) const fn mme(&self) -> Option<NodeId> {
+        self.mme
+    }
+}
+
 impl World {
     /// Puts the nodes of a lab into the world and starts them.
     pub(crate) fn populate(&mut self, plan: &plan::Lab, wired: Wiring) -> Result<(), Vec<String>> {
@@ -72,11 +79,14 @@ impl World {
             ..
         } = wired;
         let s6a = addresses.hss();
-        let secrets = subscribers
+        let ues = enbs
             .iter()
-            .flat_map(|s| [s.k.clone(), s.opc.clone()])
+            .flat_map(|enb| {
+                let cards = (0..).zip(&enb.cards);
+                cards.map(|(ue, (_, card))| ((enb.id, ue), card.imsi()))
+            })
             .collect();
-        self.checker = Checker::new(&pgw, secrets);
+        self.checker = Checker::new(&pgw, &subscribers, ues);
         let hss = self.add(
             HSS,
             Blueprint::Hss {

@@ -30,7 +30,7 @@ pub use link::{Link, LinkProfile, Packet, Rule, UnknownLink, Verdict, drop_nth, 
 pub use message_name::MessageName;
 
 use crate::log::{Entry, LabEvent, NodeEvent, Tap};
-use invariants::{Checker, SCAN_EVERY};
+use invariants::{Checker, SCAN_EVERY, Violation};
 use node::{Blueprint, Node, Slot};
 use schedule::Schedule;
 use streams::Streams;
@@ -285,9 +285,10 @@ impl World {
         let Some(slot) = self.nodes.get_mut(usize::from(id.0)) else {
             return;
         };
-        if slot.node.take().is_none() {
+        let Some(node) = slot.node.take() else {
             return;
-        }
+        };
+        self.checker.crashed(&node, self.now);
         slot.disk.crash();
         self.note(id, NodeEvent::Lab(LabEvent::NodeKilled));
         let arrival = self.now + self.profile(Link::S6a).delay;
@@ -395,6 +396,7 @@ impl World {
             self.undeliverable(id, delivery);
             return;
         };
+        self.checker.arriving(node, &delivery);
         match delivery {
             Delivery::DiskLoaded => {
                 let records = slot.disk.load();
@@ -408,6 +410,9 @@ impl World {
             other => node.handle(now, other),
         }
         self.drain(id);
+        let node = self.nodes.get(usize::from(id.0));
+        let found = self.checker.handled(node.and_then(|s| s.node.as_ref()));
+        self.violated(found);
     }
 
     /// What a peer notices when nobody is there.
@@ -442,8 +447,75 @@ impl World {
         self.violated(found);
     }
 
-    fn violated(&mut self, found: Option<String>) {
-        self.violations.extend(found);
+    fn violated(&mut self, found: Option<Violation>) {
+        let counts = found.filter(|v| self.checker.counts(v));
+        self.violations.extend(counts.map(|v| v.to_string()));
+    }
+
+    /// Things that happened one after the other.
+    pub const fn steps(&self) -> u64 {
+        self.steps
+    }
+
+    /// Puts a remark into the log.
+    pub(crate) fn remark(&mut self, title: String) {
+        let now = self.now();
+        self.log.push(Entry {
+            at: now.at,
+            wall: now.wall,
+            node: Arc::from("lab"),
+            event: NodeEvent::Lab(LabEvent::Step { title }),
+        });
+    }
+
+    /// Whether nothing is left in the tables of the nodes: to be asked when every UE is detached
+    /// and time has passed.
+    ///
+    /// # Errors
+    /// What is left.
+    pub(crate) fn at_rest(&self) -> Result<(), String> {
+        let nodes = self.nodes.iter().filter_map(|s| s.node.as_ref());
+        let waiting = ("calls to gateways", self.calls.from_node.len());
+        let waiting = (waiting.1 > 0).then_some(waiting);
+        let left = nodes.flat_map(invariants::left).chain(waiting);
+        let left: Vec<String> = left
+            .map(|(what, count)| format!("{count} {what}"))
+            .collect();
+        if left.is_empty() {
+            return Ok(());
+        }
+        Err(format!("5: at rest there are {}", left.join(", ")))
+    }
+
+    /// Whether SGW and gateway have the same sessions: to be asked when no message is under way.
+    ///
+    /// # Errors
+    /// Where they differ.
+    pub(crate) fn sessions_agree(&self) -> Result<(), String> {
+        let nodes = self.nodes.iter().filter_map(|s| s.node.as_ref());
+        match self.checker.sessions_agree(nodes) {
+            Some(violation) => Err(violation.to_string()),
+            None => Ok(()),
+        }
+    }
+
+    /// Lets every invariant count, whatever protection the lab switched off: for tests that prove
+    /// that a check can fail.
+    pub fn excuse_nothing(&mut self) {
+        self.checker.excuse_nothing();
+    }
+
+    /// When the last packet arrives that is on its way to the SGW now.
+    fn in_flight_to_sgw(&self) -> Instant {
+        let core = self.places.mme();
+        let packets = self.schedule.iter().filter(|(_, (to, _, delivery))| {
+            let port = match delivery {
+                Delivery::Datagram { port, .. } => *port,
+                _ => return false,
+            };
+            Some(*to) == core && matches!(port, Port::S5u(_))
+        });
+        packets.map(|(at, _)| at).max().unwrap_or(self.now)
     }
 
     fn note(&mut self, id: NodeId, event: NodeEvent) {
@@ -462,7 +534,18 @@ impl World {
                 tap.frame(now.at, now.wall, Link::S1Nas, &frame);
             }
         }
-        let found = self.checker.entry(&entry);
+        let cut = matches!(
+            entry.event,
+            NodeEvent::Pgw(heiiki_pgw::Event::CutDone { .. })
+        );
+        let in_flight = if cut {
+            self.in_flight_to_sgw()
+        } else {
+            self.now
+        };
+        let node = self.nodes.get(usize::from(id.0));
+        let node = node.and_then(|s| s.node.as_ref());
+        let found = self.checker.entry(&entry, node, in_flight);
         self.log.push(entry);
         self.violated(found);
     }

@@ -16,6 +16,7 @@ use heiiki_ue_sim::UeProfile;
 use heiiki_ue_sim::enb::{Enb, EnbConfig};
 use heiiki_ue_sim::usim::Usim;
 
+use super::invariants::Sender;
 use super::{Delivery, NodeId, Port, SimulatedDisk};
 use crate::log::NodeEvent;
 
@@ -146,6 +147,15 @@ impl Blueprint {
 
     pub(crate) const fn is_mme(&self) -> bool {
         matches!(self, Self::Mme { .. })
+    }
+
+    /// What it is to the checker of the user plane.
+    pub(crate) const fn sender(&self) -> Sender {
+        match self {
+            Self::Pgw { .. } => Sender::Gateway,
+            Self::Enb { .. } => Sender::Enb,
+            _ => Sender::Core,
+        }
     }
 
     pub(crate) const fn enb_id(&self) -> Option<EnbId> {

@@ -113,9 +113,17 @@ impl World {
                 payload: &payload,
             },
         );
-        if link == Link::S5C {
-            self.search(link, &payload);
+        let datagram = Datagram {
+            local,
+            remote,
+            payload,
+        };
+        let sender = self.nodes.get(usize::from(from.0));
+        if let Some(sender) = sender.map(|s| s.blueprint.sender()) {
+            let found = self.checker.datagram(self.now, sender, link, &datagram);
+            self.violated(found);
         }
+        let payload = datagram.payload;
         // Nobody there: the datagram is gone, as on a real network.
         let Some((to, port)) = self.sockets.get(&remote).copied() else {
             return;
@@ -146,8 +154,8 @@ impl World {
                 packet: &packet,
             },
         );
-        if uplink && outside.is_none() {
-            let found = self.checker.to_segment(tenant, &packet);
+        if uplink {
+            let found = self.checker.to_segment(tenant, outside, &packet);
             self.violated(found);
         }
         let name = MessageName::of_packet(&packet);
@@ -179,7 +187,8 @@ impl World {
         let name = MessageName::of_s1(&message);
         // The octets of the NAS PDU are what a faulty link can change; the envelope is a value.
         let nas = message.nas().map(<[u8]>::to_vec).unwrap_or_default();
-        self.search(Link::S1Nas, &nas);
+        let found = self.checker.s1(enb, &message);
+        self.violated(found);
         for (at, octets) in self.copies(from, to, Link::S1Nas, &name, nas) {
             let mut message = message.clone();
             if let Some(nas) = message.nas_mut() {
@@ -210,7 +219,8 @@ impl World {
                     octets: &octets,
                 };
                 self.tap_frame(Link::S6a, &frame);
-                self.search(Link::S6a, &octets);
+                let found = self.checker.diameter(&octets);
+                self.violated(found);
                 let name = MessageName::of_diameter(&octets);
                 for (at, octets) in self.copies(id, to.node, Link::S6a, &name, octets) {
                     let at = self.streams.in_order(from, at);
@@ -280,7 +290,8 @@ impl World {
 
     fn reply(&mut self, call: CallId, response: HttpResponse) {
         let delay = self.profile(Link::Admin).delay;
-        self.search(Link::Admin, &response.body);
+        let found = self.checker.admin(&response.body);
+        self.violated(found);
         if let Some((waiting, own)) = self.calls.from_node.remove(&call) {
             let delivery = Delivery::Gateway {
                 call: own,
@@ -299,6 +310,8 @@ impl World {
         gateway: &str,
         request: heiiki_types::HttpRequest,
     ) {
+        let found = self.checker.admin(&request.body);
+        self.violated(found);
         let delay = self.profile(Link::Admin).delay;
         let name = MessageName::new(request.path());
         let to = self.find(gateway).filter(|to| {
@@ -386,6 +399,7 @@ impl World {
         for (delay, corrupt) in copies {
             let mut octets = octets.clone();
             if corrupt && !octets.is_empty() {
+                self.checker.changed(link);
                 let bit = self.rng.below(octets.len() as u64 * 8);
                 let at = usize::try_from(bit / 8).unwrap_or(0);
                 if let Some(octet) = octets.get_mut(at) {
@@ -395,12 +409,6 @@ impl World {
             copied.push((now + delay, octets));
         }
         copied
-    }
-
-    /// Looks for the secrets of SIMs in what crosses a signalling link.
-    fn search(&mut self, link: Link, octets: &[u8]) {
-        let found = self.checker.octets(link, octets);
-        self.violated(found);
     }
 
     fn tap_frame(&mut self, link: Link, frame: &Frame<'_>) {

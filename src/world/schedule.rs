@@ -68,6 +68,11 @@ impl<T> Schedule<T> {
         self.heap.peek().map(|e| e.0.at)
     }
 
+    /// Everything that is on its way, in no order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Instant, &T)> {
+        self.heap.iter().map(|e| (e.0.at, &e.0.what))
+    }
+
     /// The first thing, if it is due by `now`.
     pub(crate) fn take(&mut self, now: Instant) -> Option<T> {
         if self.first()? > now {

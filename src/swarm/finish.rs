@@ -1,0 +1,133 @@
+//! The end of a run: the network heals, everybody who may attach does, everybody leaves, and
+//! nothing is left.
+
+use core::time::Duration;
+
+use heiiki_types::{HttpResponse, Imsi, Method};
+use heiiki_ue_sim::{Event as UeEvent, UeCommand};
+
+use super::{Run, plan};
+use crate::lab::{AdminOf, Network as _};
+use crate::log::NodeEvent;
+use crate::world::{Link, LinkProfile};
+
+/// Longer than any quarantine, retransmission or reconnection.
+const SETTLE: Duration = Duration::from_secs(200);
+/// Longer than an attach in a network without faults, back-offs aside.
+const ATTACH: Duration = Duration::from_secs(20);
+
+impl Run {
+    pub(super) fn finish(&mut self) -> Result<(), String> {
+        self.world().remark("everything heals".to_owned());
+        self.heal();
+        self.let_pass(SETTLE)?;
+        self.resume_all()?;
+        self.attach_all()?;
+        self.leave_all()?;
+        self.world().scan();
+        self.let_pass(Duration::ZERO)
+    }
+
+    fn heal(&mut self) {
+        for (node, _) in core::mem::take(&mut self.down) {
+            // What a node is made from was good when it started first.
+            let _ = self.world().restart(node);
+        }
+        self.rules.clear();
+        for link in Link::ALL {
+            let world = self.world();
+            world.clear_rules(link);
+            let delay = world.profile(link).delay;
+            world.set_profile(link, LinkProfile::quiet(delay));
+        }
+        for stream in core::mem::take(&mut self.downlinks) {
+            self.world().stop_downlink(stream);
+        }
+        for (sim, token) in core::mem::take(&mut self.streams) {
+            self.command(sim, UeCommand::StopStream { token });
+        }
+    }
+
+    /// Waits for the answer to an administrative call.
+    fn answer(&mut self, call: heiiki_types::CallId) -> Result<HttpResponse, String> {
+        for _ in 0..400 {
+            if let Some(answer) = self.world().answer(call) {
+                return Ok(answer);
+            }
+            self.let_pass(Duration::from_millis(25))?;
+        }
+        Err("7: an administrative call is not answered in 10 s".to_owned())
+    }
+
+    /// The state of a SIM at the HSS.
+    fn state(&mut self, imsi: Imsi) -> Result<String, String> {
+        let target = format!("/v1/subscribers/{imsi}");
+        let call = self.call(AdminOf::Hss, Method::Get, target, String::new());
+        let answer = self.answer(call)?;
+        let body: serde_json::Value = serde_json::from_slice(&answer.body)
+            .map_err(|e| format!("7: the HSS's answer cannot be read: {e}"))?;
+        let state = body.get("state").and_then(|s| s.as_str());
+        state.map(str::to_owned).ok_or_else(|| {
+            let body = String::from_utf8_lossy(&answer.body);
+            format!("7: the HSS does not tell the state of {imsi}: {body}")
+        })
+    }
+
+    fn imsis(&self) -> Vec<Imsi> {
+        self.lab.plan().sims.iter().map(|s| s.imsi).collect()
+    }
+
+    fn resume_all(&mut self) -> Result<(), String> {
+        for (sim, imsi) in self.imsis().into_iter().enumerate() {
+            let state = self.state(imsi)?;
+            if state == "suspended" || state == "inactive" {
+                let call = self.give_order(sim, "resume");
+                let answer = self.answer(call)?;
+                if answer.status != 200 {
+                    let body = String::from_utf8_lossy(&answer.body);
+                    return Err(format!("3: {imsi} cannot be resumed: {body}"));
+                }
+            }
+        }
+        // Lifts reach the gateway, and their retries too.
+        self.let_pass(SETTLE)
+    }
+
+    fn attach_all(&mut self) -> Result<(), String> {
+        let imsis = self.imsis();
+        for sim in 0..imsis.len() {
+            self.command(sim, UeCommand::PowerOff);
+        }
+        self.let_pass(Duration::from_secs(1))?;
+        let from = self.lab.log().len();
+        for sim in 0..imsis.len() {
+            self.command(sim, UeCommand::PowerOn);
+            self.command(sim, UeCommand::Attach);
+            self.let_pass(Duration::from_millis(20))?;
+        }
+        self.let_pass(ATTACH)?;
+        for (sim, imsi) in imsis.into_iter().enumerate() {
+            let attached = self.lab.log().get(from..).unwrap_or_default();
+            let attached = attached.iter().any(|e| {
+                matches!(&e.event, NodeEvent::Ue { imsi: of, event: UeEvent::Attached { .. } } if *of == imsi)
+            });
+            let genuine = self.lab.plan().sims.get(sim).is_some_and(plan::is_genuine);
+            let may = genuine && self.state(imsi)? != "terminated";
+            match (attached, may) {
+                (false, true) => return Err(format!("5: {imsi} may attach and is not attached")),
+                (true, false) => return Err(format!("3: {imsi} may not attach and is attached")),
+                _ => {}
+            }
+        }
+        self.world().sessions_agree()
+    }
+
+    fn leave_all(&mut self) -> Result<(), String> {
+        for sim in 0..self.imsis().len() {
+            let switch_off = self.rng.chance(0.5);
+            self.command(sim, UeCommand::Detach { switch_off });
+        }
+        self.let_pass(SETTLE)?;
+        self.world().at_rest()
+    }
+}
