@@ -47,19 +47,26 @@ impl Attempt {
 fn meets(attached: &Attached, expect: AttachExpect) -> bool {
     match (expect, attached) {
         (AttachExpect::Any, _) | (AttachExpect::Accepted, Ok(_)) => true,
-        (AttachExpect::Rejected { cause, protected }, Err(error)) => rejects(error, cause, protected),
+        (AttachExpect::Rejected { cause, protected }, Err(error)) => {
+            rejects(error, cause, protected)
+        }
         _ => false,
     }
 }
 
 fn rejects(error: &AttachError, wanted: Option<Cause>, wanted_protected: Option<bool>) -> bool {
     let (emm, esm, protection) = match error {
-        AttachError::Rejected { cause, esm_cause, protected, .. } => {
-            (Some(*cause), *esm_cause, Some(*protected))
-        }
+        AttachError::Rejected {
+            cause,
+            esm_cause,
+            protected,
+            ..
+        } => (Some(*cause), *esm_cause, Some(*protected)),
         AttachError::NotGenuine { cause } => (Some(*cause), None, None),
         AttachError::AuthenticationRejected => (None, None, None),
-        AttachError::NotStarted(_) | AttachError::Failed(_) | AttachError::TimedOut => return false,
+        AttachError::NotStarted(_) | AttachError::Failed(_) | AttachError::TimedOut => {
+            return false;
+        }
     };
     let cause = match wanted {
         None => true,
@@ -127,9 +134,14 @@ impl<N: Network> Run<'_, N> {
             ues.iter().map(|sim| (*sim, Attempt::default())).collect();
         let sims = core::mem::take(&mut self.sims);
         let mut outcomes = self.collect(from, within, attempts.len(), |entry| {
-            let NodeEvent::Ue { imsi, event } = &entry.event else { return None };
+            let NodeEvent::Ue { imsi, event } = &entry.event else {
+                return None;
+            };
             let sim = *sims.get(imsi)?;
-            attempts.get_mut(&sim)?.event(event).map(|attached| (sim, attached))
+            attempts
+                .get_mut(&sim)?
+                .event(event)
+                .map(|attached| (sim, attached))
         });
         self.sims = sims;
         let outcome = |(sim, attempt): (SimRef, Attempt)| {
@@ -146,20 +158,32 @@ impl<N: Network> Run<'_, N> {
         let here: Vec<SimRef> = ues.iter().filter(attached).copied().collect();
         let from = self.lab.log().len();
         for sim in ues {
-            self.lab.network().command(sim.0, UeCommand::Detach { switch_off: off });
+            self.lab
+                .network()
+                .command(sim.0, UeCommand::Detach { switch_off: off });
         }
         let sims = core::mem::take(&mut self.sims);
         let left = self.collect(from, within, here.len(), |entry| match &entry.event {
-            NodeEvent::Ue { imsi, event: UeEvent::Detached { .. } } => {
-                sims.get(imsi).filter(|s| here.contains(s)).map(|sim| (*sim, ()))
-            }
+            NodeEvent::Ue {
+                imsi,
+                event: UeEvent::Detached { .. },
+            } => sims
+                .get(imsi)
+                .filter(|s| here.contains(s))
+                .map(|sim| (*sim, ())),
             _ => None,
         });
         self.sims = sims;
         let stay = here.iter().filter(|sim| !left.contains_key(sim));
-        let faults = stay.map(|sim| format!("{} is still attached", self.name(*sim))).collect();
+        let faults = stay
+            .map(|sim| format!("{} is still attached", self.name(*sim)))
+            .collect();
         let detail = format!("{}/{} detached", left.len(), here.len());
-        Outcome { detail, faults, ..Outcome::default() }
+        Outcome {
+            detail,
+            faults,
+            ..Outcome::default()
+        }
     }
 }
 
@@ -168,15 +192,26 @@ fn judge<N: Network>(
     attached: &[(SimRef, Attached)],
     expect: AttachExpect,
 ) -> Outcome {
-    let mut times: Vec<Duration> = attached.iter().filter_map(|(_, a)| a.as_ref().ok().copied()).collect();
+    let mut times: Vec<Duration> = attached
+        .iter()
+        .filter_map(|(_, a)| a.as_ref().ok().copied())
+        .collect();
     times.sort_unstable();
-    let errors: Vec<&AttachError> = attached.iter().filter_map(|(_, a)| a.as_ref().err()).collect();
+    let errors: Vec<&AttachError> = attached
+        .iter()
+        .filter_map(|(_, a)| a.as_ref().err())
+        .collect();
     let of = attached.len();
     let mut detail = match (times.get(times.len() / 2), times.last()) {
-        (Some(median), Some(_)) if times.len() == 1 => format!("1/{of} attached in {}", short(*median)),
+        (Some(median), Some(_)) if times.len() == 1 => {
+            format!("1/{of} attached in {}", short(*median))
+        }
         (Some(median), Some(slowest)) => {
             let (median, slowest) = (short(*median), short(*slowest));
-            format!("{}/{of} attached, median {median}, slowest {slowest}", times.len())
+            format!(
+                "{}/{of} attached, median {median}, slowest {slowest}",
+                times.len()
+            )
         }
         _ => String::new(),
     };
@@ -185,13 +220,20 @@ fn judge<N: Network>(
         let gap = if detail.is_empty() { "" } else { "; " };
         detail.push_str(&format!("{gap}{same}/{of} {first}"));
     }
-    let faults = attached.iter().filter(|(_, a)| !meets(a, expect)).map(|(sim, attached)| {
-        let name = run.name(*sim);
-        let wanted = title::attach_expect(expect);
-        match attached {
-            Ok(_) => format!("{name} attached, and was to be {wanted}"),
-            Err(error) => format!("{name} was to be {wanted}: {error}"),
-        }
-    });
-    Outcome { faults: faults.collect(), detail, ..Outcome::default() }
+    let faults = attached
+        .iter()
+        .filter(|(_, a)| !meets(a, expect))
+        .map(|(sim, attached)| {
+            let name = run.name(*sim);
+            let wanted = title::attach_expect(expect);
+            match attached {
+                Ok(_) => format!("{name} attached, and was to be {wanted}"),
+                Err(error) => format!("{name} was to be {wanted}: {error}"),
+            }
+        });
+    Outcome {
+        faults: faults.collect(),
+        detail,
+        ..Outcome::default()
+    }
 }

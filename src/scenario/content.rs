@@ -16,7 +16,10 @@ impl Content {
     /// The SHA-256 of what a host of a tenant has at a path; none when that is not known.
     pub(super) fn sha256(&mut self, tenant: &str, host: &str, path: &str) -> Option<String> {
         let key = (tenant.to_owned(), host.to_owned(), path.to_owned());
-        self.known.entry(key).or_insert_with(|| compute(tenant, host, path)).clone()
+        self.known
+            .entry(key)
+            .or_insert_with(|| compute(tenant, host, path))
+            .clone()
     }
 }
 

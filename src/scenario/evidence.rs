@@ -41,7 +41,9 @@ pub(super) fn write_events<W: Write>(
     let mut steps = report.steps.iter().peekable();
     for place in 0..=log.len() {
         while let Some(step) = steps.next_if(|step| step.log_at <= place) {
-            let event = NodeEvent::Lab(LabEvent::Step { title: step.title.clone() });
+            let event = NodeEvent::Lab(LabEvent::Step {
+                title: step.title.clone(),
+            });
             out.write(step.began.0, step.began.1, "lab", &event)?;
         }
         if let Some(entry) = log.get(place) {
@@ -55,7 +57,13 @@ pub(super) fn write_events<W: Write>(
 pub(super) fn write_matrix(report: &Report, out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "source,destination,via,outcome,reason")?;
     for probe in &report.probes {
-        let ProbeRecord { source, via, outcome, reason, .. } = probe;
+        let ProbeRecord {
+            source,
+            via,
+            outcome,
+            reason,
+            ..
+        } = probe;
         let destination = place(probe);
         let reason = reason.as_deref().unwrap_or_default();
         let cells = [source.as_str(), &destination, via, outcome, reason].map(cell);

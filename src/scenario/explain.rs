@@ -43,7 +43,11 @@ impl<N: Network> Run<'_, N> {
     /// Reads the counters of these UEs' sessions.
     pub(super) fn before(&mut self, ues: &[SimRef]) -> Before {
         let log_at = self.lab.log().len();
-        Before { ues: ues.to_vec(), counts: self.counts(ues), log_at }
+        Before {
+            ues: ues.to_vec(),
+            counts: self.counts(ues),
+            log_at,
+        }
     }
 
     fn counts(&mut self, ues: &[SimRef]) -> Counts {
@@ -67,7 +71,11 @@ impl<N: Network> Run<'_, N> {
         let target = format!("/v1/counters?imsi={imsi}");
         let response = self.lab.admin(AdminOf::Pgw, Method::Get, &target, "");
         let reply: Value = serde_json::from_slice(&response.body).unwrap_or_default();
-        reply.get("sessions").and_then(Value::as_array).cloned().unwrap_or_default()
+        reply
+            .get("sessions")
+            .and_then(Value::as_array)
+            .cloned()
+            .unwrap_or_default()
     }
 
     /// Why each probe that was not answered was refused.
@@ -88,7 +96,10 @@ impl<N: Network> Run<'_, N> {
                 *explained = self.by_counter(hit, &mut left, per_sim);
             }
         }
-        explained.into_iter().map(|e| e.unwrap_or((None, None))).collect()
+        explained
+            .into_iter()
+            .map(|e| e.unwrap_or((None, None)))
+            .collect()
     }
 
     /// The packets that the gateway reported as refused since the entry `from` of the log.
@@ -126,13 +137,18 @@ impl<N: Network> Run<'_, N> {
         let reason = *records.get(&(imsi, shot.address.into(), way))?;
         let fits = self.fitting(shot).contains(&reason);
         take(left, per_sim.then_some(imsi), reason);
-        Some((Some(reason.name().to_owned()), fits.then_some(Evidence::Record)))
+        Some((
+            Some(reason.name().to_owned()),
+            fits.then_some(Evidence::Record),
+        ))
     }
 
     fn by_counter(&self, hit: &Hit, left: &mut Counts, per_sim: bool) -> Option<Explanation> {
         let imsi = self.imsi(hit.shot.sim).filter(|_| per_sim);
         let reasons = self.fitting(&hit.shot);
-        let reason = reasons.into_iter().find(|reason| take(left, imsi, *reason))?;
+        let reason = reasons
+            .into_iter()
+            .find(|reason| take(left, imsi, *reason))?;
         Some((Some(reason.name().to_owned()), Some(Evidence::Counter)))
     }
 
@@ -147,7 +163,9 @@ impl<N: Network> Run<'_, N> {
         let map = self.map(&[]);
         match map.region(shot.sim, shot.address.into()) {
             Region::OwnSegment => true,
-            Region::OwnUes => map.tenant(shot.sim).is_some_and(|t| t.ue_to_ue == UeToUe::Allow),
+            Region::OwnUes => map
+                .tenant(shot.sim)
+                .is_some_and(|t| t.ue_to_ue == UeToUe::Allow),
             Region::Core | Region::OtherTenant | Region::Outside => false,
         }
     }
@@ -164,7 +182,10 @@ impl<N: Network> Run<'_, N> {
             Region::Outside if address.is_multicast() => vec![Refusal::Multicast],
             Region::Outside => vec![Refusal::NotDeclared],
         };
-        if matches!(shot.via, Via::Udp(heiiki_gtp::c::PORT | heiiki_gtp::u::PORT)) {
+        if matches!(
+            shot.via,
+            Via::Udp(heiiki_gtp::c::PORT | heiiki_gtp::u::PORT)
+        ) {
             reasons.insert(0, Refusal::TunnelInTunnel);
         }
         reasons

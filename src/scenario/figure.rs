@@ -34,11 +34,21 @@ impl<N: Network> Run<'_, N> {
         match figure {
             Figure::Attached { tenant } => {
                 let attached = |imsi| u64::from(self.ledger.ue(imsi).attached);
-                Seen::Count(self.imsis(None, tenant.as_deref()).into_iter().map(attached).sum())
+                Seen::Count(
+                    self.imsis(None, tenant.as_deref())
+                        .into_iter()
+                        .map(attached)
+                        .sum(),
+                )
             }
             Figure::AttachRejects { ues } => {
                 let rejects = |imsi| self.ledger.ue(imsi).rejects;
-                Seen::Count(self.imsis(ues.as_deref(), None).into_iter().map(rejects).sum())
+                Seen::Count(
+                    self.imsis(ues.as_deref(), None)
+                        .into_iter()
+                        .map(rejects)
+                        .sum(),
+                )
             }
             Figure::RejectCause { ue } => match self.last_reject(*ue) {
                 Some(rejection) => Seen::Rejection(rejection),
@@ -52,9 +62,9 @@ impl<N: Network> Run<'_, N> {
                 let address = self.imsi(*ue).and_then(|imsi| self.ledger.ue(imsi).address);
                 address.map_or(Seen::Nothing("no address"), |a| Seen::Address(a.into()))
             }
-            Figure::TimeToCut { .. } | Figure::ProbeTimeToCut { .. } | Figure::PacketsAfterCut { .. } => {
-                self.seen_of_cut(figure)
-            }
+            Figure::TimeToCut { .. }
+            | Figure::ProbeTimeToCut { .. }
+            | Figure::PacketsAfterCut { .. } => self.seen_of_cut(figure),
             Figure::ProbesAnswered { ues, to } => {
                 Seen::Count(self.probes(ues.as_deref(), to.as_ref(), |p| p.outcome == "answered"))
             }
@@ -65,7 +75,9 @@ impl<N: Network> Run<'_, N> {
                 let unexplained = |p: &ProbeRecord| is_refused(p) && p.evidence.is_none();
                 Seen::Count(self.probes(None, None, unexplained))
             }
-            Figure::TransfersIntact { tenant } => Seen::Count(self.transfers(tenant.as_deref(), true)),
+            Figure::TransfersIntact { tenant } => {
+                Seen::Count(self.transfers(tenant.as_deref(), true))
+            }
             Figure::TransfersCorrupt => Seen::Count(self.transfers(None, false)),
             Figure::SentinelPackets { tenant } => Seen::Count(self.escaped(tenant.as_deref())),
             Figure::Drops { reason, tenant } => self.drops(reason.as_deref(), tenant.as_deref()),
@@ -74,25 +86,33 @@ impl<N: Network> Run<'_, N> {
     }
 
     fn seen_of_cut(&mut self, figure: &Figure) -> Seen {
-        let (Figure::TimeToCut { ue, .. } | Figure::ProbeTimeToCut { ue } | Figure::PacketsAfterCut { ue }) =
-            figure
+        let (Figure::TimeToCut { ue, .. }
+        | Figure::ProbeTimeToCut { ue }
+        | Figure::PacketsAfterCut { ue }) = figure
         else {
             return Seen::Unknown("not a figure of a cut");
         };
-        let Some(cut) = self.last_cut(*ue) else { return Seen::Unknown("there was no cut") };
+        let Some(cut) = self.last_cut(*ue) else {
+            return Seen::Unknown("there was no cut");
+        };
         let micros = |us: Option<u64>| {
             us.map_or(Seen::Unknown("not observed"), |us| {
                 Seen::Time(core::time::Duration::from_micros(us))
             })
         };
         match figure {
-            Figure::TimeToCut { direction: Direction::Uplink, .. } => micros(cut.time_to_cut_uplink_us),
+            Figure::TimeToCut {
+                direction: Direction::Uplink,
+                ..
+            } => micros(cut.time_to_cut_uplink_us),
             Figure::TimeToCut { .. } => micros(cut.time_to_cut_downlink_us),
             Figure::ProbeTimeToCut { .. } => match cut.probe_view() {
                 Some(view) => Seen::Time(view.last_answer.unwrap_or_default()),
                 None => Seen::Unknown("there were no probes"),
             },
-            _ => cut.packets_after_cut.map_or(Seen::Unknown("not observed"), Seen::Count),
+            _ => cut
+                .packets_after_cut
+                .map_or(Seen::Unknown("not observed"), Seen::Count),
         }
     }
 
@@ -104,7 +124,9 @@ impl<N: Network> Run<'_, N> {
     fn imsis(&self, ues: Option<&[SimRef]>, tenant: Option<&str>) -> Vec<Imsi> {
         let sims = self.lab.plan().sims.iter().enumerate();
         let sims = sims.filter(|(n, _)| ues.is_none_or(|ues| ues.contains(&SimRef(*n))));
-        sims.filter(|(_, s)| tenant.is_none_or(|t| s.tenant == t)).map(|(_, s)| s.imsi).collect()
+        sims.filter(|(_, s)| tenant.is_none_or(|t| s.tenant == t))
+            .map(|(_, s)| s.imsi)
+            .collect()
     }
 
     fn probes(
@@ -120,7 +142,10 @@ impl<N: Network> Run<'_, N> {
     }
 
     fn transfers(&self, tenant: Option<&str>, intact: bool) -> u64 {
-        let transfers = self.transfers.iter().filter(|t| tenant.is_none_or(|name| t.tenant == name));
+        let transfers = self
+            .transfers
+            .iter()
+            .filter(|t| tenant.is_none_or(|name| t.tenant == name));
         count(transfers.filter(|t| t.is_intact() == Some(intact)))
     }
 
@@ -128,7 +153,9 @@ impl<N: Network> Run<'_, N> {
         let escaped = self.lab.network().escaped();
         let place = |name| self.lab.plan().tenants.iter().position(|t| t.name == name);
         let place = tenant.map(place);
-        let mine = escaped.iter().filter(|e| place.is_none_or(|place| place == Some(e.tenant)));
+        let mine = escaped
+            .iter()
+            .filter(|e| place.is_none_or(|place| place == Some(e.tenant)));
         mine.map(|e| e.packets).sum()
     }
 
@@ -144,7 +171,8 @@ impl<N: Network> Run<'_, N> {
         let imsis = self.imsis(None, Some(tenant));
         let mut drops = 0;
         for entry in self.lab.log() {
-            if let NodeEvent::Pgw(heiiki_pgw::Event::SessionEnded { imsi, usage, .. }) = &entry.event
+            if let NodeEvent::Pgw(heiiki_pgw::Event::SessionEnded { imsi, usage, .. }) =
+                &entry.event
                 && imsis.contains(imsi)
             {
                 drops += sum(serde_json::to_value(usage.refused).ok().as_ref(), reason);

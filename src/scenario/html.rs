@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use heiiki_types::{Duration, Instant};
 
-use super::report::{CutReport, DirectionView, Evidence, ProbeRecord, Report};
+use super::report::{CutReport, Evidence, ProbeRecord, Report};
 use crate::observe::{Mark, Verdict, short};
 
 const STYLE: &str = "\
@@ -56,14 +56,35 @@ fn head(report: &Report, out: &mut String) {
     let _ = writeln!(out, "<h1>{}</h1>", escape(&report.title));
     let _ = writeln!(out, "<p class=\"verdict {class}\">{word}</p>");
     for why in &report.unproved {
-        let _ = writeln!(out, "<p class=\"warn\">Nothing is proved: {}.</p>", escape(why));
+        let _ = writeln!(
+            out,
+            "<p class=\"warn\">Nothing is proved: {}.</p>",
+            escape(why)
+        );
     }
     for name in &report.weakened {
         let name = escape(name);
-        let _ = writeln!(out, "<p class=\"warn\">The protection <b>{name}</b> was switched off.</p>");
+        let _ = writeln!(
+            out,
+            "<p class=\"warn\">The protection <b>{name}</b> was switched off.</p>"
+        );
     }
-    let Report { scenario, seed, size, clock, began, run_time, tenants, sims, .. } = report;
-    let versions: Vec<String> = report.versions.iter().map(|(k, v)| format!("{k} {v}")).collect();
+    let Report {
+        scenario,
+        seed,
+        size,
+        clock,
+        began,
+        run_time,
+        tenants,
+        sims,
+        ..
+    } = report;
+    let versions: Vec<String> = report
+        .versions
+        .iter()
+        .map(|(k, v)| format!("{k} {v}"))
+        .collect();
     let _ = writeln!(
         out,
         "<p>Scenario {}, seed {seed}, size {size}; {clock} clock, began {began}, took {}; {tenants} \
@@ -84,8 +105,14 @@ fn certificate(cut: &CutReport, out: &mut String) {
         escape(&cut.actor),
         escape(&cut.reason),
     );
-    let time = |us: Option<u64>| us.map_or("not observed".to_owned(), |us| short(Duration::from_micros(us)));
-    let after = cut.packets_after_cut.map_or("not observed".to_owned(), |n| n.to_string());
+    let time = |us: Option<u64>| {
+        us.map_or("not observed".to_owned(), |us| {
+            short(Duration::from_micros(us))
+        })
+    };
+    let after = cut
+        .packets_after_cut
+        .map_or("not observed".to_owned(), |n| n.to_string());
     let _ = writeln!(
         out,
         "<p><b>Time to cut: uplink {}, downlink {}.</b> Packets forwarded after the cut: {after}. \
@@ -103,7 +130,11 @@ fn certificate(cut: &CutReport, out: &mut String) {
         ("t3", "CLA received", s.t3),
         ("t4", "the bar is installed", s.t4),
         ("t5u", "last worker past its boundary, uplink", s.t5_uplink),
-        ("t5d", "last worker past its boundary, downlink", s.t5_downlink),
+        (
+            "t5d",
+            "last worker past its boundary, downlink",
+            s.t5_downlink,
+        ),
         ("t6", "detach accepted, or given up", s.t6),
         ("t7", "accounting stopped", s.t7),
         ("t8", "first refusal", s.t8),
@@ -113,35 +144,20 @@ fn certificate(cut: &CutReport, out: &mut String) {
         let absent = if name == "t8" { "none seen" } else { "-" };
         let at = at.map_or(absent.to_owned(), |at: Instant| short(at.since(s.t0)));
         let source = cut.sources.get(name).copied().unwrap_or_default();
-        let _ = writeln!(out, "<tr><td>{name}<td>{what}<td class=\"n\">{at}<td>{source}</tr>");
+        let _ = writeln!(
+            out,
+            "<tr><td>{name}<td>{what}<td class=\"n\">{at}<td>{source}</tr>"
+        );
     }
     out.push_str("</table>\n");
-    direction("uplink", cut.uplink.as_ref(), out);
-    direction("downlink", cut.downlink.as_ref(), out);
+    for (name, view) in [("uplink", &cut.uplink), ("downlink", &cut.downlink)] {
+        if let Some(view) = view {
+            let _ = writeln!(out, "<p>Seen by {}.</p>", escape(&view.text(name)));
+        }
+    }
     for line in &cut.not_observable {
         let _ = writeln!(out, "<p class=\"warn\">Not observable: {}.</p>", escape(line));
     }
-}
-
-/// What a stream of probes saw, in the reader's words.
-fn direction(name: &str, view: Option<&DirectionView>, out: &mut String) {
-    let Some(view) = view else { return };
-    let relative = |us: Option<i64>| match us {
-        Some(us) if us < 0 => format!("{} before t0", short(Duration::from_micros(us.unsigned_abs()))),
-        Some(us) => format!("{} after t0", short(Duration::from_micros(us.unsigned_abs()))),
-        None => "never".to_owned(),
-    };
-    let sent = match view.last_passed_sent_us {
-        Some(us) => format!("; it had left {}", relative(Some(us))),
-        None => String::new(),
-    };
-    let _ = writeln!(
-        out,
-        "<p>Probes {name}, one every {}: {} came through, the last one arrived {}{sent}.</p>",
-        short(view.interval),
-        view.passed,
-        relative(view.last_received_us),
-    );
 }
 
 /// A row of the matrix: source, destination and way.
@@ -153,7 +169,11 @@ fn matrix(report: &Report, out: &mut String) {
     }
     let mut cells: BTreeMap<Pair<'_>, Vec<&ProbeRecord>> = BTreeMap::new();
     for probe in &report.probes {
-        let key = (probe.source.as_str(), probe.destination.as_str(), probe.via.as_str());
+        let key = (
+            probe.source.as_str(),
+            probe.destination.as_str(),
+            probe.via.as_str(),
+        );
         cells.entry(key).or_default().push(probe);
     }
     out.push_str(
@@ -166,7 +186,11 @@ fn matrix(report: &Report, out: &mut String) {
         let mut reasons: Vec<&str> = probes.iter().filter_map(|p| p.reason.as_deref()).collect();
         reasons.sort_unstable();
         reasons.dedup();
-        let mut evidence: Vec<&str> = probes.iter().filter_map(|p| p.evidence).map(source_of).collect();
+        let mut evidence: Vec<&str> = probes
+            .iter()
+            .filter_map(|p| p.evidence)
+            .map(source_of)
+            .collect();
         evidence.sort_unstable();
         evidence.dedup();
         let _ = writeln!(
@@ -205,7 +229,11 @@ fn asserts(report: &Report, out: &mut String) {
     out.push_str("<h2>Assertions</h2>\n<table><tr><th>verdict<th>what<th>seen<th>wanted</tr>\n");
     for assert in &report.asserts {
         let (class, word) = verdict(assert.verdict);
-        let control = if assert.control { " <i>(positive control)</i>" } else { "" };
+        let control = if assert.control {
+            " <i>(positive control)</i>"
+        } else {
+            ""
+        };
         let _ = writeln!(
             out,
             "<tr><td class=\"{class}\">{word}<td>{}{control}<td class=\"n\">{}<td>{}</tr>",
@@ -251,7 +279,9 @@ fn transfers(report: &Report, out: &mut String) {
             Some(false) => "WRONG",
             None => transfer.why.as_deref().unwrap_or("not checked"),
         };
-        let took = transfer.took_us.map_or(String::new(), |us| short(Duration::from_micros(us)));
+        let took = transfer
+            .took_us
+            .map_or(String::new(), |us| short(Duration::from_micros(us)));
         let _ = writeln!(
             out,
             "<tr><td>{}<td>{}<td class=\"n\">{}<td class=\"n\">{took}<td>{}</tr>",
@@ -265,11 +295,22 @@ fn transfers(report: &Report, out: &mut String) {
 }
 
 fn counters(report: &Report, out: &mut String) {
-    let refused = report.counters.get("refused").and_then(serde_json::Value::as_object);
-    let Some(refused) = refused.filter(|r| !r.is_empty()) else { return };
-    out.push_str("<h2>Packets refused by the gateway</h2>\n<table><tr><th>reason<th>packets</tr>\n");
+    let refused = report
+        .counters
+        .get("refused")
+        .and_then(serde_json::Value::as_object);
+    let Some(refused) = refused.filter(|r| !r.is_empty()) else {
+        return;
+    };
+    out.push_str(
+        "<h2>Packets refused by the gateway</h2>\n<table><tr><th>reason<th>packets</tr>\n",
+    );
     for (reason, count) in refused {
-        let _ = writeln!(out, "<tr><td>{}<td class=\"n\">{count}</tr>", escape(reason));
+        let _ = writeln!(
+            out,
+            "<tr><td>{}<td class=\"n\">{count}</tr>",
+            escape(reason)
+        );
     }
     out.push_str("</table>\n");
 }

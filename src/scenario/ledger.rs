@@ -67,14 +67,23 @@ impl Ledger {
             UeEvent::Detached { .. } | UeEvent::BearerReleased | UeEvent::Power { on: false } => {
                 (ue.attached, ue.address) = (false, None);
             }
-            UeEvent::AttachRejected { cause, esm_cause, protected, .. } => {
+            UeEvent::AttachRejected {
+                cause,
+                esm_cause,
+                protected,
+                ..
+            } => {
                 let own = self.refused.remove(&imsi);
                 ue.rejected(own.unwrap_or(*cause), *esm_cause, *protected);
             }
             UeEvent::AuthenticationRejected { protected } => {
                 let emm = self.refused.remove(&imsi);
                 ue.rejects += 1;
-                ue.last_reject = Some(Rejection { emm, esm: None, protected: *protected });
+                ue.last_reject = Some(Rejection {
+                    emm,
+                    esm: None,
+                    protected: *protected,
+                });
             }
             UeEvent::AttachFailed { .. } => {
                 if let Some(own) = self.refused.remove(&imsi) {
@@ -94,6 +103,10 @@ impl Ledger {
 impl UeState {
     const fn rejected(&mut self, cause: u8, esm: Option<u8>, protected: bool) {
         self.rejects += 1;
-        self.last_reject = Some(Rejection { emm: Some(cause), esm, protected });
+        self.last_reject = Some(Rejection {
+            emm: Some(cause),
+            esm,
+            protected,
+        });
     }
 }

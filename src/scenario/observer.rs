@@ -59,15 +59,30 @@ const WIPE: &str = "\r\x1b[2K";
 impl<W: Write> Terminal<W> {
     /// Writes to `out`; `live` says that it is a terminal.
     pub fn new(out: W, style: Style, live: bool) -> Self {
-        Self { out, style, live, title: String::new(), began: Instant::ZERO, shown: None }
+        Self {
+            out,
+            style,
+            live,
+            title: String::new(),
+            began: Instant::ZERO,
+            shown: None,
+        }
     }
 
     fn write(&mut self, text: &str) {
-        let _: io::Result<()> = self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush());
+        let _: io::Result<()> = self
+            .out
+            .write_all(text.as_bytes())
+            .and_then(|()| self.out.flush());
     }
 
     /// Writes the cuts, the assertions and the verdict; `out` is the folder with the evidence.
     pub fn conclude(&mut self, report: &Report, out: &Path) {
+        for cut in &report.cuts {
+            let remarks: String =
+                cut.remarks().iter().map(|remark| format!("  {remark}\n")).collect();
+            self.write(&format!("\nThe cut of {}, beside its stamps:\n{remarks}", cut.sim));
+        }
         self.write(&report.summary(out).render(self.style));
         for why in &report.unproved {
             self.write(&format!("nothing is proved: {why}\n"));

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use heiiki_types::{Imsi, Instant, Method};
 use serde_json::{Value, json};
 
-use super::report::{CutReport, DirectionView, whole_micros};
+use super::report::{CERTIFICATE, CutReport, DirectionView, whole_micros};
 use super::run::{Outcome, Run};
 use super::title;
 use crate::lab::{AdminOf, Cut, Network};
@@ -57,18 +57,27 @@ impl<N: Network> Run<'_, N> {
                 Ok(cut) if cut.dark || cut.verdict == "lifted" => done.push(cut),
                 Ok(cut) => {
                     let name = self.name(*sim);
-                    outcome.faults.push(format!("{name}: the order is still {}", cut.verdict));
+                    outcome
+                        .faults
+                        .push(format!("{name}: the order is still {}", cut.verdict));
                 }
                 Err(why) => outcome.faults.push(format!("{}: {why}", self.name(*sim))),
             }
         }
         let slowest = |way: fn(&(Duration, Duration)) -> Duration| {
-            done.iter().filter_map(Cut::time_to_cut).map(|t| way(&t)).max()
+            done.iter()
+                .filter_map(Cut::time_to_cut)
+                .map(|t| way(&t))
+                .max()
         };
         let (count, of) = (done.len(), ues.len());
         outcome.detail = match (slowest(|t| t.0), slowest(|t| t.1)) {
             (Some(up), Some(down)) if is_cut => {
-                format!("{count}/{of} dark: uplink {}, downlink {}", short(up), short(down))
+                format!(
+                    "{count}/{of} dark: uplink {}, downlink {}",
+                    short(up),
+                    short(down)
+                )
             }
             _ if is_cut => format!("{count}/{of} dark"),
             _ => format!("{count}/{of} lifted"),
@@ -94,10 +103,19 @@ impl<N: Network> Run<'_, N> {
         let cut: Cut = serde_json::from_str(&text).map_err(|e| format!("unreadable: {e}"))?;
         let at_answer = self.session_packets(imsi);
         let done = |cut: &Cut| cut.dark || cut.verdict == "lifted";
-        let certificate = self.lab.follow(cut, within, done).map_err(|e| e.to_string())?;
+        let certificate = self
+            .lab
+            .follow(cut, within, done)
+            .map_err(|e| e.to_string())?;
         if verb != Verb::Resume {
             let certificate = certificate.clone();
-            self.cuts.push(OpenCut { sim, imsi, certificate, log_at, at_answer });
+            self.cuts.push(OpenCut {
+                sim,
+                imsi,
+                certificate,
+                log_at,
+                at_answer,
+            });
         }
         Ok(certificate)
     }
@@ -107,7 +125,9 @@ impl<N: Network> Run<'_, N> {
         let mut outcome = Outcome::default();
         let mut ended = 0;
         for sim in ues {
-            let Some(imsi) = self.imsi(*sim) else { continue };
+            let Some(imsi) = self.imsi(*sim) else {
+                continue;
+            };
             let body = json!({ "actor": actor }).to_string();
             for session in self.session_counters(imsi) {
                 let id = session.get("id").and_then(Value::as_u64).unwrap_or(0);
@@ -117,11 +137,16 @@ impl<N: Network> Run<'_, N> {
                     ended += 1;
                 } else {
                     let why = String::from_utf8_lossy(&response.body);
-                    outcome.faults.push(format!("{}: session {id}: {why}", self.name(*sim)));
+                    outcome
+                        .faults
+                        .push(format!("{}: session {id}: {why}", self.name(*sim)));
                 }
             }
         }
-        outcome.detail = format!("{ended} sessions of {} ended", title::sims(self.lab.plan(), ues));
+        outcome.detail = format!(
+            "{ended} sessions of {} ended",
+            title::sims(self.lab.plan(), ues)
+        );
         outcome
     }
 
@@ -144,11 +169,14 @@ impl<N: Network> Run<'_, N> {
         for mut cut in mine {
             self.stop_streams(&[cut.sim]);
             let settled = |c: &Cut| c.clean || c.verdict == "superseded";
-            if let Ok(certificate) = self.lab.follow(cut.certificate.clone(), CLEAN, settled) {
-                cut.certificate = certificate;
+            let latest = self.lab.cut(&cut.certificate.cut);
+            if let Ok(latest) = latest.and_then(|c| self.lab.follow(c, CLEAN, settled)) {
+                cut.certificate = latest;
             }
             if cut.certificate.t2.is_some() && detached(self.lab.log(), &cut).is_none() {
-                self.lab.wait(cut.log_at, DETACH, |entry| is_detached(entry, cut.imsi).then_some(()));
+                self.lab.wait(cut.log_at, DETACH, |entry| {
+                    is_detached(entry, cut.imsi).then_some(())
+                });
             }
             let report = self.certify(&cut);
             self.closed.push(report);
@@ -157,11 +185,19 @@ impl<N: Network> Run<'_, N> {
 
     /// The last cut of a SIM as it stands.
     pub(super) fn last_cut(&mut self, sim: SimRef) -> Option<CutReport> {
-        if let Some(open) = self.cuts.iter().rfind(|cut| cut.sim == sim).cloned() {
+        if let Some(mut open) = self.cuts.iter().rfind(|cut| cut.sim == sim).cloned() {
+            if let Ok(latest) = self.lab.cut(&open.certificate.cut) {
+                open.certificate = latest;
+            }
             return Some(self.certify(&open));
         }
         let name = self.name(sim);
         self.closed.iter().rfind(|cut| cut.sim == name).cloned()
+    }
+
+    /// When the cut of a SIM that is still open began.
+    pub(super) fn t0(&self, sim: SimRef) -> Option<Instant> {
+        self.cuts.iter().rfind(|cut| cut.sim == sim).map(|cut| cut.certificate.t0())
     }
 
     fn certify(&mut self, open: &OpenCut) -> CutReport {
@@ -183,8 +219,8 @@ impl<N: Network> Run<'_, N> {
             packets_after_cut,
             dark: cut.dark,
             clean: stamps.clean().is_some() && cut.dark,
-            uplink: self.direction(&sim, "uplink", stamps.t0),
-            downlink: self.direction(&sim, "downlink", stamps.t0),
+            uplink: self.view(&sim, "uplink", stamps.t0),
+            downlink: self.view(&sim, "downlink", stamps.t0),
             // t6 is the MME's to see, and its event is at hand.
             not_observable: cut
                 .not_observable
@@ -199,7 +235,7 @@ impl<N: Network> Run<'_, N> {
     }
 
     /// What the stream that ran at t0 saw in one direction.
-    fn direction(&self, sim: &str, direction: &str, t0: Instant) -> Option<DirectionView> {
+    fn view(&self, sim: &str, direction: &str, t0: Instant) -> Option<DirectionView> {
         let streams = self.ended_streams.iter().rev();
         let mut streams = streams.filter(|s| s.sim == sim && s.direction == direction);
         let stream = streams.find(|s| s.began_us <= t0)?;
@@ -228,9 +264,12 @@ impl<N: Network> Run<'_, N> {
                 {
                     new.push(u64::from(session.0));
                 }
-                NodeEvent::Pgw(heiiki_pgw::Event::SessionEnded { session, imsi, usage, .. })
-                    if *imsi == open.imsi =>
-                {
+                NodeEvent::Pgw(heiiki_pgw::Event::SessionEnded {
+                    session,
+                    imsi,
+                    usage,
+                    ..
+                }) if *imsi == open.imsi => {
                     let last = usage.last_uplink.max(usage.last_downlink);
                     if last.is_some_and(|last| last > t5) {
                         let all = usage.uplink_packets + usage.downlink_packets;
@@ -253,7 +292,7 @@ impl<N: Network> Run<'_, N> {
 }
 
 /// Microseconds from t0 to a time, which may be before it.
-fn relative(t0: Instant, at: Instant) -> i64 {
+pub(super) fn relative(t0: Instant, at: Instant) -> i64 {
     let after = i64::try_from(whole_micros(at.since(t0))).unwrap_or(i64::MAX);
     let before = i64::try_from(whole_micros(t0.since(at))).unwrap_or(i64::MAX);
     after - before
@@ -269,7 +308,9 @@ fn is_detached(entry: &Entry, imsi: Imsi) -> bool {
 /// When the MME took the UE for detached.
 fn detached(log: &[Entry], cut: &OpenCut) -> Option<Instant> {
     let log = log.get(cut.log_at..).unwrap_or_default();
-    log.iter().find(|entry| is_detached(entry, cut.imsi)).map(|entry| entry.at)
+    log.iter()
+        .find(|entry| is_detached(entry, cut.imsi))
+        .map(|entry| entry.at)
 }
 
 /// When the SIM was first refused after t0, and who says so.
@@ -296,9 +337,9 @@ fn stamps(
     log: &[Entry],
     open: &OpenCut,
 ) -> (Stamps, BTreeMap<&'static str, &'static str>) {
-    let mut sources = BTreeMap::from([("t0", "certificate")]);
+    let mut sources = BTreeMap::from([("t0", CERTIFICATE)]);
     let mut of = |name, stamp: Option<u64>, other: Option<(Instant, &'static str)>| {
-        let own = stamp.map(|at| (Instant::from_micros(at), "certificate"));
+        let own = stamp.map(|at| (Instant::from_micros(at), CERTIFICATE));
         let (at, source) = own.or(other)?;
         sources.insert(name, source);
         Some(at)

@@ -77,12 +77,19 @@ impl<N: Network> Run<'_, N> {
         let shots = self.aim(ues, to, over, &mut outcome);
         let before = self.before(ues);
         let mut hits = Vec::with_capacity(shots.len());
-        let rounds = shots.values().map(|s| s.len().div_ceil(AT_ONCE)).max().unwrap_or(0);
+        let rounds = shots
+            .values()
+            .map(|s| s.len().div_ceil(AT_ONCE))
+            .max()
+            .unwrap_or(0);
         for round in 0..rounds {
             let chunks = shots.values().filter_map(|s| s.chunks(AT_ONCE).nth(round));
             let chunk: Vec<Shot> = chunks.flatten().cloned().collect();
             let from = self.lab.log().len();
-            let sent = chunk.into_iter().map(|shot| (self.send(&shot), shot)).collect();
+            let sent = chunk
+                .into_iter()
+                .map(|shot| (self.send(&shot), shot))
+                .collect();
             hits.extend(self.wait_for(from, step.within, sent));
         }
         self.judge(step, hits, &before, expect, outcome)
@@ -121,18 +128,28 @@ impl<N: Network> Run<'_, N> {
         outcome: &mut Outcome,
     ) -> BTreeMap<SimRef, Vec<Shot>> {
         let mut shots: BTreeMap<SimRef, Vec<Shot>> = BTreeMap::new();
-        for (sim, to) in ues.iter().flat_map(|sim| to.iter().map(move |to| (*sim, to))) {
+        for (sim, to) in ues
+            .iter()
+            .flat_map(|sim| to.iter().map(move |to| (*sim, to)))
+        {
             let targets = self.targets(sim, to);
             if targets.is_empty() {
                 outcome.unproved.push(self.nowhere(sim, to));
             }
             for target in &targets {
                 let IpAddr::V4(address) = target.address else {
-                    outcome.unproved.push(format!("UEs have no IPv6 to probe {}", target.address));
+                    outcome
+                        .unproved
+                        .push(format!("UEs have no IPv6 to probe {}", target.address));
                     continue;
                 };
                 let ways = target.ways(over).into_iter();
-                let ways = ways.map(|via| Shot { sim, to: to.clone(), address, via });
+                let ways = ways.map(|via| Shot {
+                    sim,
+                    to: to.clone(),
+                    address,
+                    via,
+                });
                 shots.entry(sim).or_default().extend(ways);
             }
         }
@@ -161,8 +178,18 @@ impl<N: Network> Run<'_, N> {
             } if sent.contains_key(token) => Some((*token, *outcome)),
             _ => None,
         });
-        let outcome = |token| outcomes.get(token).copied().unwrap_or(ProbeOutcome::TimedOut);
-        sent.iter().map(|(token, shot)| Hit { outcome: outcome(token), shot: shot.clone() }).collect()
+        let outcome = |token| {
+            outcomes
+                .get(token)
+                .copied()
+                .unwrap_or(ProbeOutcome::TimedOut)
+        };
+        sent.iter()
+            .map(|(token, shot)| Hit {
+                outcome: outcome(token),
+                shot: shot.clone(),
+            })
+            .collect()
     }
 
     fn judge(
@@ -177,12 +204,22 @@ impl<N: Network> Run<'_, N> {
         let mut reasons: BTreeMap<String, usize> = BTreeMap::new();
         let (mut answered, mut refused) = (0, 0);
         for (hit, (reason, evidence)) in hits.into_iter().zip(explained) {
-            let Hit { shot, outcome: came } = hit;
-            let mut record =
-                record(step, shot.sim, self.name(shot.sim), title::destination(self.lab.plan(), &shot.to));
+            let Hit {
+                shot,
+                outcome: came,
+            } = hit;
+            let mut record = record(
+                step,
+                shot.sim,
+                self.name(shot.sim),
+                title::destination(self.lab.plan(), &shot.to),
+            );
             (record.address, record.via) = (Some(shot.address.into()), title::via(shot.via));
             (record.outcome, record.is_probe, record.to) = (word(came), true, Some(shot.to));
-            let place = format!("{} {} over {}", record.destination, shot.address, record.via);
+            let place = format!(
+                "{} {} over {}",
+                record.destination, shot.address, record.via
+            );
             let met = match came {
                 ProbeOutcome::Answered { rtt_us } => {
                     record.rtt_us = Some(rtt_us);
@@ -190,11 +227,15 @@ impl<N: Network> Run<'_, N> {
                     expect != Expect::Refused
                 }
                 ProbeOutcome::NotSent => {
-                    outcome.unproved.push(format!("{} could not probe {place}", record.source));
+                    outcome
+                        .unproved
+                        .push(format!("{} could not probe {place}", record.source));
                     true
                 }
                 ProbeOutcome::NoBearer if evidence.is_none() => {
-                    outcome.unproved.push(format!("{} has no session to probe {place}", record.source));
+                    outcome
+                        .unproved
+                        .push(format!("{} has no session to probe {place}", record.source));
                     expect != Expect::Answered
                 }
                 _ => {
@@ -205,14 +246,27 @@ impl<N: Network> Run<'_, N> {
                 }
             };
             if !met {
-                let how = if came.is_answered() { "reached" } else { "did not reach" };
-                outcome.faults.push(format!("{} {how} {place}", record.source));
+                let how = if came.is_answered() {
+                    "reached"
+                } else {
+                    "did not reach"
+                };
+                outcome
+                    .faults
+                    .push(format!("{} {how} {place}", record.source));
             }
             (record.reason, record.evidence) = (reason, evidence);
             self.probes.push(record);
         }
-        let reasons: Vec<String> = reasons.into_iter().map(|(r, n)| format!("{r} {n}")).collect();
-        let reasons = if reasons.is_empty() { String::new() } else { format!(": {}", reasons.join(", ")) };
+        let reasons: Vec<String> = reasons
+            .into_iter()
+            .map(|(r, n)| format!("{r} {n}"))
+            .collect();
+        let reasons = if reasons.is_empty() {
+            String::new()
+        } else {
+            format!(": {}", reasons.join(", "))
+        };
         outcome.detail = format!("{answered} answered, {refused} refused{reasons}");
         outcome
     }

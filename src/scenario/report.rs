@@ -7,7 +7,9 @@ use std::path::Path;
 use heiiki_types::{Duration, Imsi, Instant, Protections, WallTime};
 use serde::{Serialize, Serializer};
 
-use crate::observe::{self, AssertionRow, Mark, ProbeView, Stamps, Summary, TimelineRow, Verdict};
+use crate::observe::{
+    self, AssertionRow, Mark, ProbeView, Stamps, Summary, TimelineRow, Verdict, short,
+};
 use crate::plan::Destination;
 
 /// Everything that is known of a run.
@@ -280,6 +282,9 @@ pub struct SentinelRow {
     pub packets: u64,
 }
 
+/// The source of most stamps.
+pub(super) const CERTIFICATE: &str = "certificate";
+
 pub(super) fn micros<S: Serializer>(time: &Duration, s: S) -> Result<S::Ok, S::Error> {
     s.serialize_u64(whole_micros(*time))
 }
@@ -305,13 +310,49 @@ impl StepReport {
     }
 }
 
+impl DirectionView {
+    /// In words, for a direction by name.
+    pub(super) fn text(&self, direction: &str) -> String {
+        let last = self.last_received_us.map_or_else(|| "never".to_owned(), around_t0);
+        let left = self.last_passed_sent_us.map(around_t0);
+        let left = left.map_or_else(String::new, |left| format!(", having left {left}"));
+        format!(
+            "probes {direction}, one every {}: {} came through, the last one {last}{left}",
+            short(self.interval),
+            self.passed,
+        )
+    }
+}
+
+/// A time relative to t0, in words.
+pub(super) fn around_t0(us: i64) -> String {
+    let side = if us < 0 { "before" } else { "after" };
+    format!("{} {side} t0", short(Duration::from_micros(us.unsigned_abs())))
+}
+
 impl CutReport {
+    /// What the table of the stamps does not say: what probes saw, and which stamps are not from
+    /// the certificate.
+    pub(super) fn remarks(&self) -> Vec<String> {
+        let views = [("uplink", &self.uplink), ("downlink", &self.downlink)];
+        let views = views.into_iter().filter_map(|(name, view)| Some(view.as_ref()?.text(name)));
+        let other = self.sources.iter().filter(|(_, source)| **source != CERTIFICATE);
+        let other = other.map(|(stamp, source)| format!("{stamp} is from the {source}"));
+        let missing = self.not_observable.iter().map(|line| format!("not observable: {line}"));
+        views.chain(other).chain(missing).collect()
+    }
+
     /// From t0 to the last answer that a probe had; none when there were no probes.
     pub fn probe_view(&self) -> Option<ProbeView> {
         let uplink = self.uplink?;
-        let after = uplink.last_received_us.and_then(|us| u64::try_from(us).ok());
+        let after = uplink
+            .last_received_us
+            .and_then(|us| u64::try_from(us).ok());
         let last_answer = after.map(Duration::from_micros);
-        Some(ProbeView { interval: uplink.interval, last_answer })
+        Some(ProbeView {
+            interval: uplink.interval,
+            last_answer,
+        })
     }
 
     fn for_terminal(&self) -> observe::CutReport {

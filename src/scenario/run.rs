@@ -48,7 +48,11 @@ pub fn run<N: Network + 'static>(
 
 /// The name of a world's clock.
 fn clock<N: 'static>() -> &'static str {
-    if TypeId::of::<N>() == TypeId::of::<World>() { "virtual" } else { "real" }
+    if TypeId::of::<N>() == TypeId::of::<World>() {
+        "virtual"
+    } else {
+        "real"
+    }
 }
 
 /// What came of a step.
@@ -67,7 +71,11 @@ pub(super) struct Outcome {
 impl Outcome {
     /// Nothing was asked of it.
     pub(super) fn note(detail: impl Into<String>) -> Self {
-        Self { detail: detail.into(), mark: Some(Mark::Note), ..Self::default() }
+        Self {
+            detail: detail.into(),
+            mark: Some(Mark::Note),
+            ..Self::default()
+        }
     }
 
     fn mark(&self) -> Mark {
@@ -160,31 +168,60 @@ impl<'a, N: Network> Run<'a, N> {
         };
         self.observer.row(&report.row());
         let line = step.line;
-        self.unproved.extend(outcome.unproved.iter().map(|why| format!("step in line {line}: {why}")));
+        self.unproved.extend(
+            outcome
+                .unproved
+                .iter()
+                .map(|why| format!("step in line {line}: {why}")),
+        );
         self.steps.push(report);
     }
 
     fn act(&mut self, step: &Step) -> Outcome {
         match &step.action {
-            Action::Attach { ues, apn, spread, expect } => {
-                self.attach(ues, apn.as_ref(), *spread, step.within, *expect)
-            }
+            Action::Attach {
+                ues,
+                apn,
+                spread,
+                expect,
+            } => self.attach(ues, apn.as_ref(), *spread, step.within, *expect),
             Action::Reattach { ues, times, expect } => {
                 self.reattach(ues, *times, step.within, *expect)
             }
             Action::Detach { ues, switch_off } => self.detach(ues, *switch_off, step.within),
-            Action::HttpGet { ues, host, path, expect } => self.fetch(step, ues, host, path, *expect),
-            Action::FileGet { ues, host, size, expect } => {
-                self.fetch(step, ues, host, &format!("/file?size={size}"), *expect)
-            }
-            Action::Ping { ues, to, count, expect } => self.ping(step, ues, to, *count, *expect),
+            Action::HttpGet {
+                ues,
+                host,
+                path,
+                expect,
+            } => self.fetch(step, ues, host, path, *expect),
+            Action::FileGet {
+                ues,
+                host,
+                size,
+                expect,
+            } => self.fetch(step, ues, host, &format!("/file?size={size}"), *expect),
+            Action::Ping {
+                ues,
+                to,
+                count,
+                expect,
+            } => self.ping(step, ues, to, *count, *expect),
             Action::Dns { ues, name, expect } => self.look_up(step, ues, name, *expect),
-            Action::Probe { ues, to, over, expect } => self.probe(step, ues, to, over, *expect),
+            Action::Probe {
+                ues,
+                to,
+                over,
+                expect,
+            } => self.probe(step, ues, to, over, *expect),
             Action::ProbeStart { ues, to, every } => self.start_streams(ues, to, *every),
             Action::ProbeStop { ues } => self.stop_streams(ues),
-            Action::Operate { ues, verb, reason, actor } => {
-                self.operate(ues, *verb, reason, actor, step.within)
-            }
+            Action::Operate {
+                ues,
+                verb,
+                reason,
+                actor,
+            } => self.operate(ues, *verb, reason, actor, step.within),
             Action::Wait { time } => {
                 self.lab.run_for(*time);
                 Outcome::note(crate::observe::short(*time))
@@ -198,7 +235,11 @@ impl<'a, N: Network> Run<'a, N> {
                     Verdict::Inconclusive => Mark::Note,
                 };
                 self.asserts.push(report);
-                Outcome { detail, mark: Some(mark), ..Outcome::default() }
+                Outcome {
+                    detail,
+                    mark: Some(mark),
+                    ..Outcome::default()
+                }
             }
             Action::Crash(node) => done(self.lab.crash(*node)),
             Action::Restart(node) => done(self.lab.restart(*node)),
@@ -218,7 +259,11 @@ impl<'a, N: Network> Run<'a, N> {
 
     /// The name of a SIM's tenant.
     pub(super) fn tenant(&self, sim: SimRef) -> String {
-        self.lab.plan().sims.get(sim.0).map_or_else(String::new, |s| s.tenant.clone())
+        self.lab
+            .plan()
+            .sims
+            .get(sim.0)
+            .map_or_else(String::new, |s| s.tenant.clone())
     }
 
     /// The IMSI of a SIM.
@@ -235,7 +280,12 @@ impl<'a, N: Network> Run<'a, N> {
 
     pub(super) fn map<'s>(&'s self, core: &'s [core::net::SocketAddr]) -> Map<'s> {
         let infrastructure = self.lab.addresses().prefix();
-        Map { plan: self.lab.plan(), ledger: &self.ledger, core, infrastructure }
+        Map {
+            plan: self.lab.plan(),
+            ledger: &self.ledger,
+            core,
+            infrastructure,
+        }
     }
 
     /// Lets time pass until `wanted` different keys have something, for at most `within`; what
@@ -270,7 +320,10 @@ impl<'a, N: Network> Run<'a, N> {
     }
 
     fn verdict(&self) -> Verdict {
-        let control = self.asserts.iter().any(|a| a.control && a.verdict != Verdict::Pass);
+        let control = self
+            .asserts
+            .iter()
+            .any(|a| a.control && a.verdict != Verdict::Pass);
         let step = self.steps.iter().any(|s| !s.faults.is_empty());
         let judged = |verdict| self.asserts.iter().any(|a| a.verdict == verdict);
         if control {
@@ -291,12 +344,22 @@ impl<'a, N: Network> Run<'a, N> {
         let began = self.steps.first().map(|s| s.began.1);
         let run_time = self.lab.now().since(self.start);
         let plan = self.lab.plan();
-        let owned = plan.tenants.iter().flat_map(|t| t.prefixes.iter().map(move |p| (t, p)));
+        let owned = plan
+            .tenants
+            .iter()
+            .flat_map(|t| t.prefixes.iter().map(move |p| (t, p)));
         let owned = owned.filter(|(_, p)| p.owned_global);
-        let failed = self.asserts.iter().filter(|a| a.control && a.verdict != Verdict::Pass);
-        let failed: Vec<_> = failed.map(|a| format!("the control \"{}\" failed", a.name)).collect();
+        let failed = self
+            .asserts
+            .iter()
+            .filter(|a| a.control && a.verdict != Verdict::Pass);
+        let failed: Vec<_> = failed
+            .map(|a| format!("the control \"{}\" failed", a.name))
+            .collect();
         Report {
-            owned_global: owned.map(|(t, p)| format!("{} of {}", p.prefix, t.name)).collect(),
+            owned_global: owned
+                .map(|(t, p)| format!("{} of {}", p.prefix, t.name))
+                .collect(),
             verdict,
             unproved: failed.into_iter().chain(self.unproved).collect(),
             scenario: self.scenario.name.clone(),
@@ -328,7 +391,9 @@ impl<'a, N: Network> Run<'a, N> {
         let escaped = self.lab.network().escaped();
         let tenants = &self.lab.plan().tenants;
         let row = |e: crate::lab::Escaped| SentinelRow {
-            tenant: tenants.get(e.tenant).map_or_else(String::new, |t| t.name.clone()),
+            tenant: tenants
+                .get(e.tenant)
+                .map_or_else(String::new, |t| t.name.clone()),
             destination: e.destination,
             port: e.port,
             packets: e.packets,
@@ -340,6 +405,9 @@ impl<'a, N: Network> Run<'a, N> {
 fn done(result: Result<(), crate::lab::NotInThisWorld>) -> Outcome {
     match result {
         Ok(()) => Outcome::note(""),
-        Err(error) => Outcome { unproved: vec![error.to_string()], ..Outcome::default() },
+        Err(error) => Outcome {
+            unproved: vec![error.to_string()],
+            ..Outcome::default()
+        },
     }
 }

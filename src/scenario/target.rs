@@ -30,11 +30,19 @@ pub(super) struct Target {
 
 impl Target {
     const fn at(address: IpAddr) -> Self {
-        Self { address, port: None, host: None, served: Vec::new() }
+        Self {
+            address,
+            port: None,
+            host: None,
+            served: Vec::new(),
+        }
     }
 
     fn host(host: &Host) -> Self {
-        Self { host: Some(host.name.clone()), ..Self::at(host.address) }
+        Self {
+            host: Some(host.name.clone()),
+            ..Self::at(host.address)
+        }
     }
 
     /// How to probe it when a step asks for `over`.
@@ -45,7 +53,11 @@ impl Target {
             (via, _) => *via,
         };
         let mut ways: Vec<Via> = Vec::new();
-        for via in over.iter().map(with_port).chain(self.served.iter().copied()) {
+        for via in over
+            .iter()
+            .map(with_port)
+            .chain(self.served.iter().copied())
+        {
             if !ways.contains(&via) {
                 ways.push(via);
             }
@@ -97,12 +109,17 @@ impl<'a> Map<'a> {
 
     /// Where packets of `sim` to `to` go: nowhere when there is no such place now.
     pub(super) fn resolve(self, sim: SimRef, to: &Destination) -> Vec<Target> {
-        let Some(own) = self.tenant(sim) else { return Vec::new() };
+        let Some(own) = self.tenant(sim) else {
+            return Vec::new();
+        };
         match to {
             Destination::Intranet => own.hosts.first().map(Target::host).into_iter().collect(),
-            Destination::Host(name) => {
-                own.hosts.iter().filter(|h| h.name == *name).map(Target::host).collect()
-            }
+            Destination::Host(name) => own
+                .hosts
+                .iter()
+                .filter(|h| h.name == *name)
+                .map(Target::host)
+                .collect(),
             Destination::Tenant(name) => {
                 let named = self.plan.tenants.iter().filter(|t| t.name == *name);
                 named.flat_map(|t| &t.hosts).map(Target::host).collect()
@@ -110,17 +127,26 @@ impl<'a> Map<'a> {
             Destination::OtherTenants => {
                 let others = self.plan.tenants.iter().filter(|t| t.name != own.name);
                 let hosts = others.flat_map(|t| &t.hosts);
-                hosts.filter(|h| !declares(own, h.address)).map(Target::host).collect()
+                hosts
+                    .filter(|h| !declares(own, h.address))
+                    .map(Target::host)
+                    .collect()
             }
             Destination::Ue(other) => self.ue(*other).into_iter().collect(),
             Destination::Neighbour => self.neighbour(sim).into_iter().collect(),
             Destination::Core => self.core(),
             Destination::Outside => {
                 let outside = OUTSIDE.map(IpAddr::from).into_iter();
-                outside.filter(|a| !declares(own, *a)).map(Target::at).collect()
+                outside
+                    .filter(|a| !declares(own, *a))
+                    .map(Target::at)
+                    .collect()
             }
             Destination::Address { address, port } => {
-                vec![Target { port: *port, ..Target::at(*address) }]
+                vec![Target {
+                    port: *port,
+                    ..Target::at(*address)
+                }]
             }
         }
     }
@@ -143,7 +169,10 @@ impl<'a> Map<'a> {
             };
             match targets.iter_mut().find(|t| t.address == socket.ip()) {
                 Some(target) => target.served.push(served),
-                None => targets.push(Target { served: vec![served], ..Target::at(socket.ip()) }),
+                None => targets.push(Target {
+                    served: vec![served],
+                    ..Target::at(socket.ip())
+                }),
             }
         }
         targets
@@ -151,7 +180,9 @@ impl<'a> Map<'a> {
 
     /// What the plan says of an address, seen from a SIM. In the order of the gateway's rules.
     pub(super) fn region(self, sim: SimRef, address: IpAddr) -> Region {
-        let Some(own) = self.tenant(sim) else { return Region::Outside };
+        let Some(own) = self.tenant(sim) else {
+            return Region::Outside;
+        };
         let pools = self.plan.apns.iter().filter(|a| a.tenant == own.name);
         let mut pools = pools.flat_map(|a| core::iter::once(a.pool).chain(a.static_range));
         let mut others = self.plan.tenants.iter().filter(|t| t.name != own.name);

@@ -18,11 +18,19 @@ pub(crate) fn of_step(step: &Step, plan: &Lab) -> String {
         }
         Action::Reattach { ues: u, .. } => format!("Switch {} off and on", ues(u)),
         Action::Detach { ues: u, .. } => format!("Detach {}", ues(u)),
-        Action::HttpGet { ues: u, host, path, .. } => {
+        Action::HttpGet {
+            ues: u, host, path, ..
+        } => {
             format!("{}: get {path} from {}", ues(u), destination(plan, host))
         }
-        Action::FileGet { ues: u, host, size, .. } => {
-            format!("{}: get {size} octets from {}", ues(u), destination(plan, host))
+        Action::FileGet {
+            ues: u, host, size, ..
+        } => {
+            format!(
+                "{}: get {size} octets from {}",
+                ues(u),
+                destination(plan, host)
+            )
         }
         Action::Ping { ues: u, to, .. } => format!("{}: ping {}", ues(u), destination(plan, to)),
         Action::Dns { ues: u, name, .. } => format!("{}: look up {name}", ues(u)),
@@ -31,10 +39,16 @@ pub(crate) fn of_step(step: &Step, plan: &Lab) -> String {
             format!("{}: probe {}", ues(u), to.join(", "))
         }
         Action::ProbeStart { ues: u, to, .. } => {
-            format!("{}: a stream of probes to {}", ues(u), destination(plan, to))
+            format!(
+                "{}: a stream of probes to {}",
+                ues(u),
+                destination(plan, to)
+            )
         }
         Action::ProbeStop { ues: u } => format!("Stop the probes of {}", ues(u)),
-        Action::Operate { ues: u, verb: v, .. } => format!("The operator: {} {}", verb(*v), ues(u)),
+        Action::Operate {
+            ues: u, verb: v, ..
+        } => format!("The operator: {} {}", verb(*v), ues(u)),
         Action::Wait { .. } => "Wait".to_owned(),
         Action::Expect(assert) => assert.name.clone(),
         Action::Crash(n) => format!("Kill the {}", node(*n)),
@@ -54,7 +68,9 @@ pub(crate) fn sims(plan: &Lab, ues: &[SimRef]) -> String {
 
 /// The name of a SIM.
 pub(super) fn name(plan: &Lab, sim: SimRef) -> String {
-    plan.sims.get(sim.0).map_or_else(String::new, |s| s.name.clone())
+    plan.sims
+        .get(sim.0)
+        .map_or_else(String::new, |s| s.name.clone())
 }
 
 /// A destination as files write it.
@@ -68,10 +84,14 @@ pub(crate) fn destination(plan: &Lab, to: &Destination) -> String {
         Destination::Neighbour => "neighbour".to_owned(),
         Destination::Core => "core".to_owned(),
         Destination::Outside => "outside".to_owned(),
-        Destination::Address { address, port: None } => address.to_string(),
-        Destination::Address { address, port: Some(port) } => {
-            core::net::SocketAddr::new(*address, *port).to_string()
-        }
+        Destination::Address {
+            address,
+            port: None,
+        } => address.to_string(),
+        Destination::Address {
+            address,
+            port: Some(port),
+        } => core::net::SocketAddr::new(*address, *port).to_string(),
     }
 }
 

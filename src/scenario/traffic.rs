@@ -21,8 +21,17 @@ const HTTP: u16 = 80;
 /// What came of a fetch.
 #[derive(Clone, Debug)]
 enum Fetched {
-    Done { status: u16, bytes: u64, sha256: String, took_us: u64 },
-    Failed { outcome: ProbeOutcome, bytes: u64, why: &'static str },
+    Done {
+        status: u16,
+        bytes: u64,
+        sha256: String,
+        took_us: u64,
+    },
+    Failed {
+        outcome: ProbeOutcome,
+        bytes: u64,
+        why: &'static str,
+    },
 }
 
 impl<N: Network> Run<'_, N> {
@@ -44,16 +53,26 @@ impl<N: Network> Run<'_, N> {
                 outcome.unproved.push(self.nowhere(*sim, host));
             }
             for target in targets {
-                let IpAddr::V4(dst) = target.address else { continue };
+                let IpAddr::V4(dst) = target.address else {
+                    continue;
+                };
                 let token = self.lab.token();
                 let name = target.host.clone().unwrap_or_else(|| dst.to_string());
                 let (port, path) = (target.port.unwrap_or(HTTP), path.to_owned());
-                let get = UeCommand::HttpGet { token, dst, port, host: name, path };
+                let get = UeCommand::HttpGet {
+                    token,
+                    dst,
+                    port,
+                    host: name,
+                    path,
+                };
                 self.lab.network().command(sim.0, get);
                 asked.insert(token, (*sim, target));
             }
         }
-        let fetched = self.collect(from, step.within, asked.len(), |entry| fetched(&asked, &entry.event));
+        let fetched = self.collect(from, step.within, asked.len(), |entry| {
+            fetched(&asked, &entry.event)
+        });
         let mut times = Vec::new();
         let (mut answered, of) = (0, asked.len());
         for (token, (sim, target)) in asked {
@@ -71,7 +90,8 @@ impl<N: Network> Run<'_, N> {
                 outcome.faults.push(fault(&transfer));
             }
             let host = title::destination(self.lab.plan(), host);
-            self.probes.push(row(step, sim, &transfer, host, target.address, fetched));
+            self.probes
+                .push(row(step, sim, &transfer, host, target.address, fetched));
             self.transfers.push(transfer);
         }
         times.sort_unstable();
@@ -94,7 +114,10 @@ impl<N: Network> Run<'_, N> {
         fetched: Option<&Fetched>,
     ) -> TransferRecord {
         let tenant = self.tenant(sim);
-        let host = target.host.clone().unwrap_or_else(|| target.address.to_string());
+        let host = target
+            .host
+            .clone()
+            .unwrap_or_else(|| target.address.to_string());
         let mut record = TransferRecord {
             line: step.line,
             source: self.name(sim),
@@ -108,11 +131,20 @@ impl<N: Network> Run<'_, N> {
             why: None,
         };
         match fetched {
-            Some(Fetched::Done { status, bytes, sha256, took_us }) => {
+            Some(Fetched::Done {
+                status,
+                bytes,
+                sha256,
+                took_us,
+            }) => {
                 (record.status, record.bytes) = (Some(*status), *bytes);
                 (record.sha256, record.took_us) = (Some(sha256.clone()), Some(*took_us));
             }
-            Some(Fetched::Failed { outcome, bytes, why }) => {
+            Some(Fetched::Failed {
+                outcome,
+                bytes,
+                why,
+            }) => {
                 record.bytes = *bytes;
                 record.why = Some(format!("{}: {why}", probe::word(*outcome)));
             }
@@ -124,7 +156,12 @@ impl<N: Network> Run<'_, N> {
     /// The hash of what the tenant's own host at this address has.
     fn expected(&mut self, tenant: &str, address: IpAddr, path: &str) -> Option<String> {
         let own = self.lab.plan().tenants.iter().find(|t| t.name == tenant)?;
-        let host = own.hosts.iter().find(|h| h.address == address)?.name.clone();
+        let host = own
+            .hosts
+            .iter()
+            .find(|h| h.address == address)?
+            .name
+            .clone();
         self.content.sha256(tenant, &host, path)
     }
 
@@ -140,14 +177,25 @@ impl<N: Network> Run<'_, N> {
         let mut asked: BTreeMap<u64, SimRef> = BTreeMap::new();
         for sim in ues {
             let token = self.lab.token();
-            let query = UeCommand::DnsQuery { token, name: name.to_owned(), server: None };
+            let query = UeCommand::DnsQuery {
+                token,
+                name: name.to_owned(),
+                server: None,
+            };
             self.lab.network().command(sim.0, query);
             asked.insert(token, *sim);
         }
         let answers = self.collect(from, step.within, asked.len(), |entry| match &entry.event {
-            NodeEvent::Ue { event: UeEvent::DnsDone { token, outcome, rcode, addresses }, .. }
-                if asked.contains_key(token) =>
-            {
+            NodeEvent::Ue {
+                event:
+                    UeEvent::DnsDone {
+                        token,
+                        outcome,
+                        rcode,
+                        addresses,
+                    },
+                ..
+            } if asked.contains_key(token) => {
                 Some((*token, (*outcome, *rcode, addresses.first().copied())))
             }
             _ => None,
@@ -171,7 +219,11 @@ impl<N: Network> Run<'_, N> {
             if !met {
                 let source = self.name(sim);
                 let what = address.map_or_else(
-                    || reason.clone().unwrap_or_else(|| probe::word(came).to_owned()),
+                    || {
+                        reason
+                            .clone()
+                            .unwrap_or_else(|| probe::word(came).to_owned())
+                    },
                     |a| a.to_string(),
                 );
                 outcome.faults.push(format!("{source}: {name} gave {what}"));
@@ -194,24 +246,60 @@ impl<N: Network> Run<'_, N> {
 }
 
 fn fetched(asked: &BTreeMap<u64, (SimRef, Target)>, event: &NodeEvent) -> Option<(u64, Fetched)> {
-    let NodeEvent::Ue { event, .. } = event else { return None };
+    let NodeEvent::Ue { event, .. } = event else {
+        return None;
+    };
     let (token, fetched) = match event {
-        UeEvent::HttpDone { token, status, bytes, sha256, took_us, .. } => {
+        UeEvent::HttpDone {
+            token,
+            status,
+            bytes,
+            sha256,
+            took_us,
+            ..
+        } => {
             let sha256 = sha256.to_string();
-            (*token, Fetched::Done { status: *status, bytes: *bytes, sha256, took_us: *took_us })
+            (
+                *token,
+                Fetched::Done {
+                    status: *status,
+                    bytes: *bytes,
+                    sha256,
+                    took_us: *took_us,
+                },
+            )
         }
-        UeEvent::HttpFailed { token, outcome, bytes, why } => {
-            (*token, Fetched::Failed { outcome: *outcome, bytes: *bytes, why })
-        }
+        UeEvent::HttpFailed {
+            token,
+            outcome,
+            bytes,
+            why,
+        } => (
+            *token,
+            Fetched::Failed {
+                outcome: *outcome,
+                bytes: *bytes,
+                why,
+            },
+        ),
         _ => return None,
     };
     asked.contains_key(&token).then_some((token, fetched))
 }
 
 fn fault(transfer: &TransferRecord) -> String {
-    let TransferRecord { source, url, status, bytes, why, .. } = transfer;
+    let TransferRecord {
+        source,
+        url,
+        status,
+        bytes,
+        why,
+        ..
+    } = transfer;
     match (status, transfer.is_intact()) {
-        (Some(_), Some(false)) => format!("{source}: {url} came with a wrong hash ({bytes} octets)"),
+        (Some(_), Some(false)) => {
+            format!("{source}: {url} came with a wrong hash ({bytes} octets)")
+        }
         (Some(status), _) => format!("{source}: {url} gave status {status}"),
         (None, _) => format!("{source}: {url}: {}", why.as_deref().unwrap_or("no answer")),
     }

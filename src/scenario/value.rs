@@ -53,7 +53,11 @@ impl Seen {
         match self {
             Self::Count(count) => count.to_string(),
             Self::Time(time) => short(*time),
-            Self::Rejection(Rejection { emm: Some(emm), esm: Some(esm), .. }) => {
+            Self::Rejection(Rejection {
+                emm: Some(emm),
+                esm: Some(esm),
+                ..
+            }) => {
                 format!("emm:{emm} with esm:{esm}")
             }
             Self::Rejection(Rejection { emm: Some(emm), .. }) => format!("emm:{emm}"),
@@ -103,7 +107,14 @@ mod tests {
 
     #[test]
     fn counts_and_times_compare_by_every_operator() {
-        let ops = [Op::Equal, Op::NotEqual, Op::Less, Op::AtMost, Op::Greater, Op::AtLeast];
+        let ops = [
+            Op::Equal,
+            Op::NotEqual,
+            Op::Less,
+            Op::AtMost,
+            Op::Greater,
+            Op::AtLeast,
+        ];
         let table = [
             (1, [false, true, true, true, false, false]),
             (2, [true, false, false, true, false, true]),
@@ -112,7 +123,11 @@ mod tests {
         for (seen, holds) in table {
             for (op, holds) in ops.into_iter().zip(holds) {
                 let want = if holds { Verdict::Pass } else { Verdict::Fail };
-                assert_eq!(Seen::Count(seen).compare(op, Value::Count(2)), want, "{seen} {op:?}");
+                assert_eq!(
+                    Seen::Count(seen).compare(op, Value::Count(2)),
+                    want,
+                    "{seen} {op:?}"
+                );
                 let time = |n| Duration::from_secs(n);
                 let got = Seen::Time(time(seen)).compare(op, Value::Time(time(2)));
                 assert_eq!(got, want, "{seen} s {op:?}");
@@ -122,7 +137,11 @@ mod tests {
 
     #[test]
     fn causes_compare_by_their_protocol() {
-        let seen = Seen::Rejection(Rejection { emm: Some(19), esm: Some(27), protected: true });
+        let seen = Seen::Rejection(Rejection {
+            emm: Some(19),
+            esm: Some(27),
+            protected: true,
+        });
         for (op, cause, want) in [
             (Op::Equal, Cause::Emm(19), Verdict::Pass),
             (Op::Equal, Cause::Esm(27), Verdict::Pass),
@@ -137,10 +156,16 @@ mod tests {
     #[test]
     fn what_nobody_saw_proves_nothing_and_what_is_not_there_fails() {
         let unknown = Seen::Unknown("not observed");
-        assert_eq!(unknown.compare(Op::Equal, Value::Count(0)), Verdict::Inconclusive);
+        assert_eq!(
+            unknown.compare(Op::Equal, Value::Count(0)),
+            Verdict::Inconclusive
+        );
         let nothing = Seen::Nothing("never refused");
         let cause = Value::Cause(Cause::Emm(8));
         assert_eq!(nothing.compare(Op::Equal, cause), Verdict::Fail);
-        assert_eq!(wanted(Op::AtMost, Value::Time(Duration::from_secs(1))), "<= 1.000 s");
+        assert_eq!(
+            wanted(Op::AtMost, Value::Time(Duration::from_secs(1))),
+            "<= 1.000 s"
+        );
     }
 }
