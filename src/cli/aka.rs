@@ -77,9 +77,20 @@ pub(super) fn execute(aka: Aka) -> Outcome {
     let Command::Vector(args) = aka.command;
     let (k, operator) = keys(&args.key_file)?;
     let sqn = Sqn::from_octets(args.sqn);
-    let challenge = Challenge { k, operator, amf: args.amf, sqn, rand: args.rand, plmn: args.plmn };
+    let challenge = Challenge {
+        k,
+        operator,
+        amf: args.amf,
+        sqn,
+        rand: args.rand,
+        plmn: args.plmn,
+    };
     let mut outputs = vector(&challenge);
-    let text = if args.json { json(&outputs) } else { lines(&outputs) };
+    let text = if args.json {
+        json(&outputs)
+    } else {
+        lines(&outputs)
+    };
     wipe(&mut outputs);
     out::text(&text)?;
     Ok(Exit::Done)
@@ -112,7 +123,17 @@ fn lines(outputs: &Outputs) -> Zeroizing<String> {
 }
 
 fn wipe(outputs: &mut Outputs) {
-    let Outputs { f1, f1star, f2, f3, f4, f5, f5star, autn, kasme } = outputs;
+    let Outputs {
+        f1,
+        f1star,
+        f2,
+        f3,
+        f4,
+        f5,
+        f5star,
+        autn,
+        kasme,
+    } = outputs;
     for text in [f1, f1star, f2, f3, f4, f5, f5star, autn, kasme] {
         text.zeroize();
     }
@@ -122,8 +143,16 @@ fn wipe(outputs: &mut Outputs) {
 const LONGEST: usize = 4_096;
 
 fn keys(path: &std::path::Path) -> Result<(Key128, Operator), Failure> {
-    let name = if path.as_os_str() == "-" { "standard input".into() } else { path.to_string_lossy() };
-    let text = if path.as_os_str() == "-" { read(io::stdin().lock()) } else { File::open(path).and_then(read) };
+    let name = if path.as_os_str() == "-" {
+        "standard input".into()
+    } else {
+        path.to_string_lossy()
+    };
+    let text = if path.as_os_str() == "-" {
+        read(io::stdin().lock())
+    } else {
+        File::open(path).and_then(read)
+    };
     let text = text.map_err(|e| {
         let help = "give a file with the lines `k = HEX` and `opc = HEX`, or `-`";
         Failure::usage(format!("{name} cannot be read: {e}"), help)
@@ -150,7 +179,8 @@ fn read(mut input: impl Read) -> io::Result<Zeroizing<String>> {
         }
     }
     let text = core::str::from_utf8(buffer.get(..length).unwrap_or_default());
-    text.map(|t| Zeroizing::new(t.to_owned())).map_err(io::Error::other)
+    text.map(|t| Zeroizing::new(t.to_owned()))
+        .map_err(io::Error::other)
 }
 
 /// The keys of a file, or everything that is wrong with it as `:LINE: KEY: PROBLEM`. No value is
@@ -166,14 +196,18 @@ fn parse(text: &str) -> Result<(Key128, Operator), Vec<String>> {
             continue;
         }
         let Some((name, value)) = line.split_once('=') else {
-            mistakes.push(format!(":{number}: this is not a line of the form `k = HEX`"));
+            mistakes.push(format!(
+                ":{number}: this is not a line of the form `k = HEX`"
+            ));
             continue;
         };
         let name = name.trim();
         let place = names.iter().position(|n| n.eq_ignore_ascii_case(name));
         let slots = place.and_then(|p| Some((found.get_mut(p)?, seen.get_mut(p)?)));
         let Some((slot, seen)) = slots else {
-            mistakes.push(format!(":{number}: there is no such key; the keys are k, opc and op"));
+            mistakes.push(format!(
+                ":{number}: there is no such key; the keys are k, opc and op"
+            ));
             continue;
         };
         if *seen != 0 {
@@ -191,7 +225,11 @@ fn parse(text: &str) -> Result<(Key128, Operator), Vec<String>> {
         mistakes.push(": k: this key is missing".to_owned());
     }
     if has_opc == has_op {
-        let which = if has_op { "both are given: remove one" } else { "one of them is missing" };
+        let which = if has_op {
+            "both are given: remove one"
+        } else {
+            "one of them is missing"
+        };
         mistakes.push(format!(": opc, op: {which}"));
     }
     let [k, opc, op] = found;
@@ -216,7 +254,10 @@ mod tests {
     fn a_key_file_has_comments_quotes_and_either_case() {
         for text in [
             format!("k = {K}\nopc = {K}\n"),
-            format!("# SIM 1\n\n  K=\"{}\"  # secret\nOP = {K}", K.to_uppercase()),
+            format!(
+                "# SIM 1\n\n  K=\"{}\"  # secret\nOP = {K}",
+                K.to_uppercase()
+            ),
         ] {
             assert!(parse(&text).is_ok(), "{text}");
         }
@@ -224,11 +265,20 @@ mod tests {
 
     #[test]
     fn all_mistakes_are_told_and_no_digit_of_a_key() {
-        let text = format!("k = {}\nki = {K}\nnonsense\nopc = {K}\nop = {K}\nopc = {K}\n", &K[1..]);
+        let text = format!(
+            "k = {}\nki = {K}\nnonsense\nopc = {K}\nop = {K}\nopc = {K}\n",
+            &K[1..]
+        );
         let mistakes = mistakes(&text);
         assert_eq!(mistakes.len(), 5, "{mistakes:?}");
         let all = mistakes.join("\n");
-        for part in [":1: k:", ":2:", ":3:", ":6: opc: it is already in line 4", "both are given"] {
+        for part in [
+            ":1: k:",
+            ":2:",
+            ":3:",
+            ":6: opc: it is already in line 4",
+            "both are given",
+        ] {
             assert!(all.contains(part), "{part} in {all}");
         }
         assert!(!all.contains("5b5c") && !all.contains("nonsense"), "{all}");

@@ -32,7 +32,11 @@ pub(super) fn execute(args: &Check) -> Outcome {
     let mut exit = Exit::Done;
     for path in &args.files {
         match check(path, args.kind.map(FileKind::from)) {
-            Ok(kind) => out::line(format_args!("{}: {}, no mistake", path.display(), kind.name()))?,
+            Ok(kind) => out::line(format_args!(
+                "{}: {}, no mistake",
+                path.display(),
+                kind.name()
+            ))?,
             Err(failure) => exit = failure.report(),
         }
     }
@@ -62,7 +66,10 @@ fn read(kind: FileKind, path: &Path) -> Result<(), Mistakes> {
 
 /// The kind of a file, by its keys.
 fn detect(path: &Path) -> Result<FileKind, Failure> {
-    if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("csv")) {
+    if path
+        .extension()
+        .is_some_and(|e| e.eq_ignore_ascii_case("csv"))
+    {
         return Ok(FileKind::Subscribers);
     }
     let text = std::fs::read_to_string(path).map_err(|e| {
@@ -94,12 +101,27 @@ fn kind_of(text: &str) -> Option<FileKind> {
 const fn keys_of(kind: FileKind) -> &'static [&'static str] {
     match kind {
         FileKind::Hss => &[
-            "origin_host", "origin_realm", "store", "subscribers", "s6a", "admin", "mme", "gateway",
+            "origin_host",
+            "origin_realm",
+            "store",
+            "subscribers",
+            "s6a",
+            "admin",
+            "mme",
+            "gateway",
             "tenant",
         ],
         FileKind::Pgw => &[
-            "name", "store", "cut_only_token_file", "infrastructure", "quarantine", "s5c", "s5u",
-            "admin", "tenant", "apn",
+            "name",
+            "store",
+            "cut_only_token_file",
+            "infrastructure",
+            "quarantine",
+            "s5c",
+            "s5u",
+            "admin",
+            "tenant",
+            "apn",
         ],
         FileKind::UeSim => &["store", "subscribers", "mme", "hss", "sgw", "pgw", "card"],
         FileKind::Subscribers => &["subscriber"],

@@ -37,10 +37,17 @@ pub(super) struct ServerArgs {
 /// Reads `http://ADDRESS:PORT`, or only `ADDRESS:PORT`.
 fn address(text: &str) -> Result<SocketAddr, String> {
     if text.starts_with("https://") {
-        return Err("the interface is on loopback and speaks HTTP: write http://ADDRESS:PORT".into());
+        return Err(
+            "the interface is on loopback and speaks HTTP: write http://ADDRESS:PORT".into(),
+        );
     }
-    let address = text.strip_prefix("http://").unwrap_or(text).trim_end_matches('/');
-    address.parse().map_err(|_| "write http://ADDRESS:PORT, such as http://127.0.0.1:8081".into())
+    let address = text
+        .strip_prefix("http://")
+        .unwrap_or(text)
+        .trim_end_matches('/');
+    address
+        .parse()
+        .map_err(|_| "write http://ADDRESS:PORT, such as http://127.0.0.1:8081".into())
 }
 
 /// A server that can be called.
@@ -64,7 +71,10 @@ impl ServerArgs {
             (Some(url), Some(file)) => (url, file.clone(), None),
             (url, file) => {
                 if url.is_some() && self.config.is_none() {
-                    return Err(Failure::usage("--url needs a token too", "add --token-file FILE, or --config FILE"));
+                    return Err(Failure::usage(
+                        "--url needs a token too",
+                        "add --token-file FILE, or --config FILE",
+                    ));
                 }
                 let config = self.config.clone().unwrap_or_else(|| PathBuf::from(usual));
                 let admin = load(&config)?;
@@ -74,24 +84,46 @@ impl ServerArgs {
         };
         if server.port() == 0 {
             let help = "give the address of its `ready` line: --url http://ADDRESS:PORT";
-            return Err(Failure::usage(format!("the file leaves the port of the {what} to the system"), help));
+            return Err(Failure::usage(
+                format!("the file leaves the port of the {what} to the system"),
+                help,
+            ));
         }
         let token = token::read(&token_file).map_err(|unusable| match config {
-            Some(config) if self.token_file.is_none() => {
-                file::blame(&config, "admin.token_file", &unusable.problem, &unusable.help).into()
-            }
+            Some(config) if self.token_file.is_none() => file::blame(
+                &config,
+                "admin.token_file",
+                &unusable.problem,
+                &unusable.help,
+            )
+            .into(),
             _ => Failure::usage(unusable.problem, unusable.help),
         })?;
         let runtime = node::runtime()?;
-        Ok(Client { runtime, server, token, what })
+        Ok(Client {
+            runtime,
+            server,
+            token,
+            what,
+        })
     }
 }
 
 impl Client {
     /// Makes a call, whatever its answer.
-    pub(super) fn call(&self, method: Method, target: &str, body: Vec<u8>) -> Result<HttpResponse, Failure> {
+    pub(super) fn call(
+        &self,
+        method: Method,
+        target: &str,
+        body: Vec<u8>,
+    ) -> Result<HttpResponse, Failure> {
         let bearer = Some(self.token.clone());
-        let mut request = HttpRequest { method, target: target.to_owned(), bearer, body };
+        let mut request = HttpRequest {
+            method,
+            target: target.to_owned(),
+            bearer,
+            body,
+        };
         let server = self.server;
         let answer = self.runtime.wait(async move {
             let answer = http::call(server, &request, TIMEOUT).await;
@@ -101,12 +133,20 @@ impl Client {
         });
         answer.and_then(|answer| answer).map_err(|error| {
             let help = "is it running, and is this its address? Its `ready` line has it";
-            Failure::failed(format!("the {} at {server} does not answer: {error}", self.what), help)
+            Failure::failed(
+                format!("the {} at {server} does not answer: {error}", self.what),
+                help,
+            )
         })
     }
 
     /// Makes a call that must succeed, and gives its JSON.
-    pub(super) fn ask(&self, method: Method, target: &str, body: Vec<u8>) -> Result<Value, Failure> {
+    pub(super) fn ask(
+        &self,
+        method: Method,
+        target: &str,
+        body: Vec<u8>,
+    ) -> Result<Value, Failure> {
         let response = self.call(method, target, body)?;
         if (200..300).contains(&response.status) {
             return self.read(&response);
@@ -116,16 +156,19 @@ impl Client {
 
     /// Lets a moment pass.
     pub(super) fn pause(&self, time: Duration) -> Result<(), Failure> {
-        self.runtime.wait(async move { tokio::time::sleep(time).await }).map_err(|e| {
-            Failure::failed(format!("cannot wait: {e}"), "see what the system says")
-        })
+        self.runtime
+            .wait(async move { tokio::time::sleep(time).await })
+            .map_err(|e| Failure::failed(format!("cannot wait: {e}"), "see what the system says"))
     }
 
     /// The JSON of an answer.
     pub(super) fn read<T: DeserializeOwned>(&self, response: &HttpResponse) -> Result<T, Failure> {
         serde_json::from_slice(&response.body).map_err(|error| {
             let help = "is it of the same version as this command?";
-            Failure::failed(format!("the answer of the {} cannot be read: {error}", self.what), help)
+            Failure::failed(
+                format!("the answer of the {} cannot be read: {error}", self.what),
+                help,
+            )
         })
     }
 
@@ -134,16 +177,35 @@ impl Client {
         let body: Value = serde_json::from_slice(&response.body).unwrap_or_default();
         let error = body.get("error").unwrap_or(&Value::Null);
         let text = |value: &Value, names: &[&str]| {
-            names.iter().find_map(|n| value.get(n)?.as_str().map(str::to_owned))
+            names
+                .iter()
+                .find_map(|n| value.get(n)?.as_str().map(str::to_owned))
         };
-        let problem = error.as_str().map(str::to_owned).or_else(|| text(error, &["message", "what"]));
-        let rows = error.get("rows").and_then(Value::as_array).into_iter().flatten().map(|row| {
-            let text = |name| row.get(name).map_or_else(String::new, plain);
-            format!("\n  row {}, IMSI {}: {}", text("number"), text("imsi"), text("message"))
-        });
+        let problem = error
+            .as_str()
+            .map(str::to_owned)
+            .or_else(|| text(error, &["message", "what"]));
+        let rows = error
+            .get("rows")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .map(|row| {
+                let text = |name| row.get(name).map_or_else(String::new, plain);
+                format!(
+                    "\n  row {}, IMSI {}: {}",
+                    text("number"),
+                    text("imsi"),
+                    text("message")
+                )
+            });
         let problem = problem.unwrap_or_else(|| "it does not say why".to_owned());
         let status = response.status;
-        let problem = format!("the {} refused ({status}): {problem}{}", self.what, rows.collect::<String>());
+        let problem = format!(
+            "the {} refused ({status}): {problem}{}",
+            self.what,
+            rows.collect::<String>()
+        );
         let help = text(error, &["what_to_do"]).unwrap_or_else(|| match status {
             401 => "the token is not this server's: see its token file".to_owned(),
             403 => "use the administrator's token".to_owned(),
@@ -157,8 +219,8 @@ impl Client {
 /// A JSON value as a person writes it.
 pub(super) fn plain(value: &Value) -> String {
     match value {
-        Value::String(text) => text.clone(),
-        Value::Null => "-".to_owned(),
+        Value::String(text) if !text.is_empty() => text.clone(),
+        Value::String(_) | Value::Null => "-".to_owned(),
         value => value.to_string(),
     }
 }
@@ -172,12 +234,19 @@ pub(super) fn member(value: &Value, name: &str) -> String {
 pub(super) fn table(rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| {
-        rows.iter().filter_map(|r| r.get(column)).map(|c| c.chars().count()).max().unwrap_or(0)
+        rows.iter()
+            .filter_map(|r| r.get(column))
+            .map(|c| c.chars().count())
+            .max()
+            .unwrap_or(0)
     };
     let widths: Vec<usize> = (0..columns).map(width).collect();
     let mut out = String::new();
     for row in rows {
-        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
+        let cells = row
+            .iter()
+            .zip(&widths)
+            .map(|(cell, width)| format!("{cell:width$}"));
         out.push_str(cells.collect::<Vec<_>>().join("  ").trim_end());
         out.push('\n');
     }
@@ -191,7 +260,11 @@ mod tests {
     #[test]
     fn addresses_of_servers() {
         let expected: SocketAddr = "127.0.0.1:8081".parse().unwrap();
-        for text in ["127.0.0.1:8081", "http://127.0.0.1:8081", "http://127.0.0.1:8081/"] {
+        for text in [
+            "127.0.0.1:8081",
+            "http://127.0.0.1:8081",
+            "http://127.0.0.1:8081/",
+        ] {
             assert_eq!(address(text), Ok(expected), "{text}");
         }
         for text in ["https://127.0.0.1:8081", "http://127.0.0.1", "hss:8081", ""] {

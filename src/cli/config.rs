@@ -73,7 +73,11 @@ pub(super) fn execute(config: &Config) -> Outcome {
         Some(kind) => out::text(FileKind::from(*kind).defaults())?,
         None => {
             for kind in FileKind::ALL {
-                out::line(format_args!("#### {} ####\n{}", kind.name(), kind.defaults()))?;
+                out::line(format_args!(
+                    "#### {} ####\n{}",
+                    kind.name(),
+                    kind.defaults()
+                ))?;
             }
         }
     }

@@ -9,8 +9,8 @@ use super::failure::{Exit, Outcome};
 use super::out;
 use crate::file;
 use crate::plan::{
-    Action, Assert, AttachExpect, Cause, Direction, Egress, Expect, Figure, Lab, LinkRule, Scenario, SimRef,
-    Step, UeToUe, Value, Via,
+    Action, Assert, AttachExpect, Cause, Direction, Egress, Expect, Figure, Lab, LinkRule,
+    Scenario, SimRef, Step, UeToUe, Value, Via,
 };
 use crate::scenario::title;
 
@@ -52,7 +52,11 @@ pub(super) fn execute(args: &Explain) -> Outcome {
 
 fn explain(scenario: &Scenario, width: usize, out: &mut String) -> fmt::Result {
     writeln!(out, "{}", scenario.title)?;
-    for paragraph in scenario.about.split("\n\n").filter(|p| !p.trim().is_empty()) {
+    for paragraph in scenario
+        .about
+        .split("\n\n")
+        .filter(|p| !p.trim().is_empty())
+    {
         out.push('\n');
         wrap(paragraph, width, out);
     }
@@ -61,7 +65,11 @@ fn explain(scenario: &Scenario, width: usize, out: &mut String) -> fmt::Result {
     writeln!(out, "\nWhat is done")?;
     for (number, step) in (1..).zip(&scenario.steps) {
         let at = step.at.as_secs_f64();
-        writeln!(out, "  {number:>3}. from {at} s: {}", title::of_step(step, &scenario.lab))?;
+        writeln!(
+            out,
+            "  {number:>3}. from {at} s: {}",
+            title::of_step(step, &scenario.lab)
+        )?;
         let details = details(step, &scenario.lab);
         if !details.is_empty() {
             writeln!(out, "       {}", details.join("; "))?;
@@ -72,7 +80,11 @@ fn explain(scenario: &Scenario, width: usize, out: &mut String) -> fmt::Result {
         writeln!(out, "    - {}", statement(assert, &scenario.lab))?;
     }
     if !scenario.weakened.is_empty() {
-        writeln!(out, "\nProtections that are off: {}", scenario.weakened.join(", "))?;
+        writeln!(
+            out,
+            "\nProtections that are off: {}",
+            scenario.weakened.join(", ")
+        )?;
     }
     Ok(())
 }
@@ -101,22 +113,41 @@ fn network(lab: &Lab, out: &mut String) -> fmt::Result {
         let prefixes: Vec<String> = tenant
             .prefixes
             .iter()
-            .map(|p| format!("{}{}", p.prefix, if p.owned_global { " (global, owned)" } else { "" }))
+            .map(|p| {
+                format!(
+                    "{}{}",
+                    p.prefix,
+                    if p.owned_global {
+                        " (global, owned)"
+                    } else {
+                        ""
+                    }
+                )
+            })
             .collect();
-        let hosts: Vec<String> =
-            tenant.hosts.iter().map(|h| format!("{} at {}", h.name, h.address)).collect();
-        let ues = match tenant.ue_to_ue {
-            UeToUe::Deny => "its UEs do not reach each other",
-            UeToUe::Allow => "its UEs reach each other",
-        };
-        writeln!(out, "    tenant {}: {}; {}; {ues}", tenant.name, prefixes.join(", "), hosts.join(", "))?;
+        let mut parts = vec![prefixes.join(", ")];
+        parts.extend(
+            tenant
+                .hosts
+                .iter()
+                .map(|h| format!("{} at {}", h.name, h.address)),
+        );
+        parts.push(match tenant.ue_to_ue {
+            UeToUe::Deny => "its UEs do not reach each other".to_owned(),
+            UeToUe::Allow => "its UEs reach each other".to_owned(),
+        });
+        writeln!(out, "    tenant {}: {}", tenant.name, parts.join("; "))?;
     }
     for apn in &lab.apns {
         let egress = match apn.egress {
             Egress::Closed => "closed",
             Egress::OpenLab => "opened for the positive control",
         };
-        writeln!(out, "    access point {} of {}: addresses from {}, {egress}", apn.apn, apn.tenant, apn.pool)?;
+        writeln!(
+            out,
+            "    access point {} of {}: addresses from {}, {egress}",
+            apn.apn, apn.tenant, apn.pool
+        )?;
     }
     let mut groups: Vec<(&str, &str, usize)> = Vec::new();
     for sim in &lab.sims {
@@ -126,8 +157,13 @@ fn network(lab: &Lab, out: &mut String) -> fmt::Result {
         }
     }
     for (group, tenant, count) in groups {
-        let what = if count == 1 { "SIM" } else { "SIMs" };
-        writeln!(out, "    {count} {what} {group} of {tenant}")?;
+        match count {
+            1 => writeln!(out, "    a SIM {group} of {tenant}")?,
+            _ => writeln!(
+                out,
+                "    {count} SIMs {group}-1 to {group}-{count} of {tenant}"
+            )?,
+        }
     }
     Ok(())
 }
@@ -137,7 +173,12 @@ fn details(step: &Step, lab: &Lab) -> Vec<String> {
     let who = |ues: &[SimRef]| (ues.len() > 1).then(|| format!("UEs: {}", names(ues, lab)));
     let mut details = Vec::new();
     match &step.action {
-        Action::Attach { ues, apn, spread, expect } => {
+        Action::Attach {
+            ues,
+            apn,
+            spread,
+            expect,
+        } => {
             details.extend(who(ues));
             details.extend(apn.as_ref().map(|apn| format!("they ask for {apn}")));
             if !spread.is_zero() {
@@ -149,7 +190,9 @@ fn details(step: &Step, lab: &Lab) -> Vec<String> {
             details.extend(who(ues));
             details.push(attach_expect(*expect));
         }
-        Action::Probe { ues, over, expect, .. } => {
+        Action::Probe {
+            ues, over, expect, ..
+        } => {
             details.extend(who(ues));
             let over: Vec<String> = over.iter().map(|v: &Via| title::via(*v)).collect();
             details.push(format!("over {}", over.join(", ")));
@@ -161,7 +204,9 @@ fn details(step: &Step, lab: &Lab) -> Vec<String> {
             details.extend(who(ues));
             details.push(expectation(*expect).to_owned());
         }
-        Action::Ping { ues, count, expect, .. } => {
+        Action::Ping {
+            ues, count, expect, ..
+        } => {
             details.extend(who(ues));
             details.push(format!("{count} times"));
             details.push(expectation(*expect).to_owned());
@@ -175,7 +220,10 @@ fn details(step: &Step, lab: &Lab) -> Vec<String> {
         }
         Action::Wait { time } => details.push(format!("for {} s", time.as_secs_f64())),
         Action::Expect(assert) => details.push(statement(assert, lab)),
-        Action::Link { rule: LinkRule::Nth { fate, .. }, .. } => details.push(format!("{fate:?}")),
+        Action::Link {
+            rule: LinkRule::Nth { fate, .. },
+            ..
+        } => details.push(format!("{fate:?}")),
         Action::Detach { .. }
         | Action::ProbeStop { .. }
         | Action::Crash(_)
@@ -194,7 +242,11 @@ fn names(ues: &[SimRef], lab: &Lab) -> String {
     let mut singles: Vec<&str> = Vec::new();
     for ue in ues.iter().filter_map(sim) {
         let all = lab.sims.iter().filter(|s| s.group == ue.group).count();
-        let here = ues.iter().filter_map(sim).filter(|s| s.group == ue.group).count();
+        let here = ues
+            .iter()
+            .filter_map(sim)
+            .filter(|s| s.group == ue.group)
+            .count();
         if all == here && all > 1 {
             if !words.contains(&ue.group.as_str()) {
                 words.push(&ue.group);
@@ -205,7 +257,11 @@ fn names(ues: &[SimRef], lab: &Lab) -> String {
     }
     let more = singles.len().saturating_sub(NAMED);
     words.extend(singles.into_iter().take(NAMED));
-    let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+    let more = if more == 0 {
+        String::new()
+    } else {
+        format!(" and {more} more")
+    };
     format!("{}{more}", words.join(", "))
 }
 
@@ -248,7 +304,11 @@ fn statement(assert: &Assert, lab: &Lab) -> String {
         Value::Flag(flag) => flag.to_string(),
         Value::Address(address) => address.to_string(),
     };
-    let control = if assert.control { " (positive control)" } else { "" };
+    let control = if assert.control {
+        " (positive control)"
+    } else {
+        ""
+    };
     let (name, of) = (figure(&assert.figure), subject(&assert.figure, lab));
     let op = title::op(assert.op);
     format!("{}: {name}{of} {op} {value}{control}", assert.name)
@@ -262,8 +322,14 @@ const fn figure(figure: &Figure) -> &'static str {
         Figure::RejectCause { .. } => "reject_cause",
         Figure::RejectProtected { .. } => "reject_protected",
         Figure::Address { .. } => "address",
-        Figure::TimeToCut { direction: Direction::Uplink, .. } => "time_to_cut.uplink",
-        Figure::TimeToCut { direction: Direction::Downlink, .. } => "time_to_cut.downlink",
+        Figure::TimeToCut {
+            direction: Direction::Uplink,
+            ..
+        } => "time_to_cut.uplink",
+        Figure::TimeToCut {
+            direction: Direction::Downlink,
+            ..
+        } => "time_to_cut.downlink",
         Figure::ProbeTimeToCut { .. } => "time_to_cut.probe",
         Figure::PacketsAfterCut { .. } => "packets_after_cut",
         Figure::ProbesAnswered { .. } => "probes.answered",
@@ -285,14 +351,24 @@ fn subject(figure: &Figure, lab: &Lab) -> String {
         Figure::Attached { tenant }
         | Figure::TransfersIntact { tenant }
         | Figure::SentinelPackets { tenant }
-        | Figure::Drops { tenant, reason: None } => tenant.clone(),
-        Figure::Drops { tenant, reason: Some(reason) } => {
-            let tenant = tenant.as_ref().map_or_else(String::new, |t| format!("{t}, "));
+        | Figure::Drops {
+            tenant,
+            reason: None,
+        } => tenant.clone(),
+        Figure::Drops {
+            tenant,
+            reason: Some(reason),
+        } => {
+            let tenant = tenant
+                .as_ref()
+                .map_or_else(String::new, |t| format!("{t}, "));
             Some(format!("{tenant}{reason}"))
         }
         Figure::AttachRejects { ues } => list(ues),
         Figure::ProbesAnswered { ues, to } | Figure::ProbesRefused { ues, to } => {
-            let to = to.as_ref().map(|t| format!("to {}", title::destination(lab, t)));
+            let to = to
+                .as_ref()
+                .map(|t| format!("to {}", title::destination(lab, t)));
             let parts: Vec<String> = list(ues).into_iter().chain(to).collect();
             (!parts.is_empty()).then(|| parts.join(" "))
         }

@@ -58,11 +58,17 @@ pub(super) type Outcome = Result<Exit, Failure>;
 
 impl Failure {
     pub(super) fn usage(problem: impl Into<String>, help: impl Into<String>) -> Self {
-        Self::Usage { problem: problem.into(), help: help.into() }
+        Self::Usage {
+            problem: problem.into(),
+            help: help.into(),
+        }
     }
 
     pub(super) fn failed(problem: impl Into<String>, help: impl Into<String>) -> Self {
-        Self::Failed { problem: problem.into(), help: help.into() }
+        Self::Failed {
+            problem: problem.into(),
+            help: help.into(),
+        }
     }
 
     /// Says it on the standard error output, and gives the exit code.
@@ -83,7 +89,10 @@ impl Failure {
             Self::Output(error) => {
                 // A reader that has seen enough, such as `head`, is no news.
                 if error.kind() != io::ErrorKind::BrokenPipe {
-                    out::problem(&format!("cannot write the output: {error}"), "make room for it");
+                    out::problem(
+                        &format!("cannot write the output: {error}"),
+                        "make room for it",
+                    );
                 }
                 Exit::Failed
             }

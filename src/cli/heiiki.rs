@@ -7,14 +7,19 @@ use super::{check, config, explain, hss, list, pgw, run, ue_sim, up};
 
 /// A closed mobile network in a box: run drills in it, or its elements one by one
 #[derive(Debug, Parser)]
-#[command(name = "heiiki", version, propagate_version = true, after_help = "\
+#[command(
+    name = "heiiki",
+    version,
+    propagate_version = true,
+    after_help = "\
 Examples:
   heiiki run fixtures/scenarios/lost-sim.toml
   heiiki run fixtures/scenarios/lost-sim.toml --clock real --pcap lost-sim.pcapng
   heiiki explain fixtures/scenarios/lost-sim.toml
   heiiki config print hss > hss.toml
 
-Exit codes: 0 done or passed, 1 failed, 2 inconclusive, 64 wrong usage or a bad file.")]
+Exit codes: 0 done or passed, 1 failed, 2 inconclusive, 64 wrong usage or a bad file."
+)]
 pub(super) struct Heiiki {
     #[command(subcommand)]
     command: Command,

@@ -17,14 +17,19 @@ use crate::log::NodeEvent;
 
 /// HSS with its SIM authenticator: run it, provision it, compute vectors
 #[derive(Debug, Parser)]
-#[command(name = "hss", version, propagate_version = true, after_help = "\
+#[command(
+    name = "hss",
+    version,
+    propagate_version = true,
+    after_help = "\
 Examples:
   hss serve --config hss.toml
   hss subscriber suspend 001010000000001 --reason lost --config hss.toml
   hss aka vector --key-file sim.key --amf 8000 --sqn 000000000021 \\
       --rand 23553cbe9637a89d218ae64dae47bf35 --plmn 00101
 
-`heiiki config print hss` shows every key of hss.toml.")]
+`heiiki config print hss` shows every key of hss.toml."
+)]
 pub(super) struct Hss {
     #[command(subcommand)]
     command: Command,
@@ -74,7 +79,10 @@ fn serve(args: &Serve) -> Outcome {
     let stop = Stop::install(&runtime)?;
     let (tx, events) = channel();
     let sink = args.log.sink("hss", move |event| {
-        if let NodeEvent::Hss(event @ (heiiki_hss::Event::Serving { .. } | heiiki_hss::Event::DiskFailed)) = event {
+        if let NodeEvent::Hss(
+            event @ (heiiki_hss::Event::Serving { .. } | heiiki_hss::Event::DiskFailed),
+        ) = event
+        {
             let _ = tx.send(matches!(event, heiiki_hss::Event::Serving { .. }));
         }
     });

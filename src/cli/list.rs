@@ -24,7 +24,10 @@ pub(super) struct List {
 pub(super) fn execute(args: &List) -> Outcome {
     let files = files(&args.folder).map_err(|e| {
         let help = "name a folder with scenario files";
-        Failure::usage(format!("{} cannot be read: {e}", args.folder.display()), help)
+        Failure::usage(
+            format!("{} cannot be read: {e}", args.folder.display()),
+            help,
+        )
     })?;
     let mut rows = Vec::new();
     for path in files {
@@ -32,7 +35,10 @@ pub(super) fn execute(args: &List) -> Outcome {
             Ok(scenario) => scenario.title,
             Err(mistakes) => {
                 let count = mistakes.iter().count();
-                format!("(has {count} mistakes: see `heiiki check {}`)", path.display())
+                format!(
+                    "(has {count} mistakes: see `heiiki check {}`)",
+                    path.display()
+                )
             }
         };
         rows.push(vec![path.display().to_string(), title]);

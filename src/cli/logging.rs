@@ -51,12 +51,21 @@ impl LogArgs {
     }
 
     /// Takes the events of a node: `watch` sees each before it is logged.
-    pub(super) fn sink(&self, node: &str, watch: impl Fn(&NodeEvent) + Send + Sync + 'static) -> Sink {
+    pub(super) fn sink(
+        &self,
+        node: &str,
+        watch: impl Fn(&NodeEvent) + Send + Sync + 'static,
+    ) -> Sink {
         let (node, in_full): (Arc<str>, bool) = (node.into(), self.show_imsi);
         Arc::new(move |event: NodeEvent| {
             watch(&event);
             let Now { at, wall } = clock::now();
-            let entry = Entry { at, wall, node: Arc::clone(&node), event };
+            let entry = Entry {
+                at,
+                wall,
+                node: Arc::clone(&node),
+                event,
+            };
             log(&entry, in_full);
             entry
         })
@@ -69,7 +78,9 @@ fn log(entry: &Entry, in_full: bool) {
     if frequent && !tracing::enabled!(target: "heiiki::event", Level::DEBUG) {
         return;
     }
-    let Ok(Value::Object(mut fields)) = serde_json::to_value(&entry.event) else { return };
+    let Ok(Value::Object(mut fields)) = serde_json::to_value(&entry.event) else {
+        return;
+    };
     if !in_full {
         fields.values_mut().for_each(mask);
     }
@@ -85,23 +96,42 @@ fn log(entry: &Entry, in_full: bool) {
     }
 }
 
-/// Events that come with every message or packet.
+/// Events that come with every message, packet or probe.
 const fn is_frequent(event: &NodeEvent) -> bool {
+    use heiiki_mme::Event as Mme;
     use heiiki_ue_sim::Event as Ue;
-    matches!(
-        event,
-        NodeEvent::Mme(heiiki_mme::Event::Nas { .. } | heiiki_mme::Event::Idle { .. })
-            | NodeEvent::Ue { event: Ue::ProbeAnswered { .. } | Ue::ProbeLost { .. }, .. }
-    )
+    match event {
+        NodeEvent::Mme(event) => matches!(event, Mme::Nas { .. } | Mme::Idle { .. }),
+        NodeEvent::Ue { event, .. } => matches!(
+            event,
+            Ue::ProbeAnswered { .. }
+                | Ue::ProbeLost { .. }
+                | Ue::PingDone { .. }
+                | Ue::DnsDone { .. }
+                | Ue::HttpDone { .. }
+                | Ue::HttpFailed { .. }
+                | Ue::UdpProbeDone { .. }
+                | Ue::TcpProbeDone { .. }
+        ),
+        _ => false,
+    }
 }
 
 fn level(event: &str, frequent: bool) -> Level {
     match event {
         _ if frequent => Level::DEBUG,
         "bug" | "disk_failed" | "not_restored" => Level::ERROR,
-        "admin_refused" | "cancel_refused" | "cut_overdue" | "error_indication_ignored"
-        | "import_refused" | "overload" | "packet_refused" | "path_down" | "peer_refused"
-        | "request_refused" | "unlisted_peer" => Level::WARN,
+        "admin_refused"
+        | "cancel_refused"
+        | "cut_overdue"
+        | "error_indication_ignored"
+        | "import_refused"
+        | "overload"
+        | "packet_refused"
+        | "path_down"
+        | "peer_refused"
+        | "request_refused"
+        | "unlisted_peer" => Level::WARN,
         _ => Level::INFO,
     }
 }
@@ -115,10 +145,13 @@ fn take_text(fields: &mut Map<String, Value>, name: &str) -> Option<String> {
 
 /// `name=value name=value`, without what is absent.
 fn words(fields: &Map<String, Value>) -> String {
-    let words = fields.iter().filter(|(_, v)| !v.is_null()).map(|(name, value)| match value {
-        Value::String(text) if !text.contains(' ') => format!("{name}={text}"),
-        value => format!("{name}={value}"),
-    });
+    let words = fields
+        .iter()
+        .filter(|(_, v)| !v.is_null())
+        .map(|(name, value)| match value {
+            Value::String(text) if !text.contains(' ') => format!("{name}={text}"),
+            value => format!("{name}={value}"),
+        });
     words.collect::<Vec<_>>().join(" ")
 }
 
@@ -164,9 +197,18 @@ mod tests {
     #[test]
     fn identities_are_masked_wherever_they_stand() {
         assert_eq!(masked("001010000000001"), "00101********01");
-        assert_eq!(masked("/v1/subscribers/001010000000001/suspend"), "/v1/subscribers/00101********01/suspend");
-        assert_eq!(masked("819012345678 of 440109999999999"), "81901*****78 of 44010********99");
-        assert_eq!(masked("2026-01-05T09:00:00.123456Z"), "2026-01-05T09:00:00.123456Z");
+        assert_eq!(
+            masked("/v1/subscribers/001010000000001/suspend"),
+            "/v1/subscribers/00101********01/suspend"
+        );
+        assert_eq!(
+            masked("819012345678 of 440109999999999"),
+            "81901*****78 of 44010********99"
+        );
+        assert_eq!(
+            masked("2026-01-05T09:00:00.123456Z"),
+            "2026-01-05T09:00:00.123456Z"
+        );
         assert_eq!(masked("10.20.0.11:2152"), "10.20.0.11:2152");
         assert_eq!(masked("名 12345678901 名"), "名 12345****01 名");
         assert_eq!(masked(""), "");
@@ -175,7 +217,9 @@ mod tests {
     #[test]
     fn fields_are_words_and_absent_ones_are_left_out() {
         let value = serde_json::json!({"a": 1, "b": null, "c": "x y", "d": "z", "e": [1]});
-        let Value::Object(fields) = value else { unreachable!() };
+        let Value::Object(fields) = value else {
+            unreachable!()
+        };
         assert_eq!(words(&fields), "a=1 c=\"x y\" d=z e=[1]");
     }
 }

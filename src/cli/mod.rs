@@ -58,7 +58,11 @@ fn enter<C: clap::Parser>(execute: impl FnOnce(C) -> Outcome) -> ExitCode {
         Err(error) => {
             // Nobody is left to tell when the terminal is gone.
             let _ = error.print();
-            if error.use_stderr() { Exit::Usage } else { Exit::Done }
+            if error.use_stderr() {
+                Exit::Usage
+            } else {
+                Exit::Done
+            }
         }
     };
     exit.into()

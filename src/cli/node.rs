@@ -8,7 +8,8 @@ use std::path::Path;
 
 use heiiki_hss::auc::milenage;
 use heiiki_hss::{
-    Gateway, HssConfig, PeerRule, State, SubscribedApn, SubscriberImport, Tenant, TenantRule, Tokens,
+    Gateway, HssConfig, PeerRule, State, SubscribedApn, SubscriberImport, Tenant, TenantRule,
+    Tokens,
 };
 use heiiki_net::clock;
 use heiiki_pgw::{PgwConfig, Tokens as PgwTokens};
@@ -30,7 +31,11 @@ impl Config<'_> {
     }
 
     /// What a driver could not have. `key` finds the key of the file behind the driver's own.
-    pub(super) fn start(self, error: &StartError, key: impl FnOnce(&StartError) -> Option<String>) -> Failure {
+    pub(super) fn start(
+        self,
+        error: &StartError,
+        key: impl FnOnce(&StartError) -> Option<String>,
+    ) -> Failure {
         let problem = format!("{} cannot be had: {}", error.value, error.source);
         match key(error) {
             Some(key) => self.blame(&key, &problem, error.help()),
@@ -44,10 +49,18 @@ impl Config<'_> {
 
     /// Makes the folder of a store, for its owner alone: keys of SIMs are in it.
     pub(super) fn store(self, path: &Path) -> Result<(), Failure> {
-        DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|e| {
-            let problem = format!("{} cannot be made: {e}", path.display());
-            self.blame("store", &problem, "name a folder that this user may make and write")
-        })
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(path)
+            .map_err(|e| {
+                let problem = format!("{} cannot be made: {e}", path.display());
+                self.blame(
+                    "store",
+                    &problem,
+                    "name a folder that this user may make and write",
+                )
+            })
     }
 }
 
@@ -61,7 +74,10 @@ pub(super) fn rng() -> Result<Rng, Failure> {
 
 pub(super) fn runtime() -> Result<Runtime, Failure> {
     Runtime::start().map_err(|e| {
-        Failure::failed(format!("cannot start a thread: {e}"), "see what the system says")
+        Failure::failed(
+            format!("cannot start a thread: {e}"),
+            "see what the system says",
+        )
     })
 }
 
@@ -75,7 +91,11 @@ pub(super) fn opc(secrets: &Secrets) -> Key128 {
 
 /// Addresses as one word.
 pub(super) fn words(addresses: &[SocketAddr]) -> String {
-    addresses.iter().map(SocketAddr::to_string).collect::<Vec<_>>().join(",")
+    addresses
+        .iter()
+        .map(SocketAddr::to_string)
+        .collect::<Vec<_>>()
+        .join(",")
 }
 
 /// A path as one word of a `ready` line.
@@ -107,12 +127,20 @@ pub(super) fn hss(path: &Path, file: &HssFile, rng: &mut Rng) -> Result<HssSetup
         };
         addresses.insert(entry.name.clone(), entry.admin);
         let apns = entry.apns.clone();
-        gateways.push(Gateway { name: entry.name.clone(), apns, token: Some(token) });
+        gateways.push(Gateway {
+            name: entry.name.clone(),
+            apns,
+            token: Some(token),
+        });
     }
     config.store(&file.store)?;
     Ok(HssSetup {
         config: hss_config(file, gateways),
-        tokens: Tokens { admin, cut_only: None, reader: None },
+        tokens: Tokens {
+            admin,
+            cut_only: None,
+            reader: None,
+        },
         subscribers: subscribers.into_iter().map(import).collect(),
         s6a: file.s6a,
         admin: file.admin.listen,
@@ -145,7 +173,13 @@ fn hss_config(file: &HssFile, gateways: Vec<Gateway>) -> HssConfig {
                 RefuseAt::Ulr => heiiki_hss::RefuseAt::Ulr,
                 RefuseAt::Air => heiiki_hss::RefuseAt::Air,
             };
-            Tenant { name: t.name.clone(), rule: TenantRule { refuse_at, ..TenantRule::default() } }
+            Tenant {
+                name: t.name.clone(),
+                rule: TenantRule {
+                    refuse_at,
+                    ..TenantRule::default()
+                },
+            }
         })
         .collect();
     config.timers.watchdog = file.watchdog;
@@ -181,8 +215,18 @@ fn import(row: Subscriber) -> SubscriberImport {
 /// An access point of a subscription, as the HSS knows it.
 pub(super) fn subscribed(apn: file::SubscribedApn, ambr: Ambr) -> SubscribedApn {
     // TS 23.401 leaves the priority to the operator; this is the middle.
-    let arp = Arp { priority_level: 8, may_preempt: false, may_be_preempted: true };
-    SubscribedApn { apn: apn.apn, static_ip: apn.static_ip, ambr, qci: apn.qci, arp }
+    let arp = Arp {
+        priority_level: 8,
+        may_preempt: false,
+        may_be_preempted: true,
+    };
+    SubscribedApn {
+        apn: apn.apn,
+        static_ip: apn.static_ip,
+        ambr,
+        qci: apn.qci,
+        arp,
+    }
 }
 
 /// The key of `hss.toml` behind one of its driver.
@@ -225,7 +269,9 @@ fn pgw_config(file: &PgwFile, tokens: PgwTokens) -> PgwConfig {
     config.apns = file.apns.iter().map(wiring::closed_access_point).collect();
     config.infrastructure.clone_from(&file.infrastructure);
     let own = file.s5u.iter().chain([&file.s5c, &file.admin.listen]);
-    config.infrastructure.extend(own.map(|a| Prefix::host(a.ip())));
+    config
+        .infrastructure
+        .extend(own.map(|a| Prefix::host(a.ip())));
     config.quarantine = file.quarantine;
     config
 }
@@ -238,9 +284,14 @@ pub(super) fn pgw_failure(path: &Path, file: &PgwFile, error: &PgwStartError) ->
             let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
             // The parts of the gateway's own value are called as the sections of the file.
             let key = errors.first().map_or_else(String::new, |e| {
-                [("tenants", "tenant"), ("apns", "apn"), ("prefixes", "prefix"), ("hosts", "host")]
-                    .iter()
-                    .fold(e.path.clone(), |key, (from, to)| key.replace(from, to))
+                [
+                    ("tenants", "tenant"),
+                    ("apns", "apn"),
+                    ("prefixes", "prefix"),
+                    ("hosts", "host"),
+                ]
+                .iter()
+                .fold(e.path.clone(), |key, (from, to)| key.replace(from, to))
             });
             config.blame(&key, &lines.join("; "), "correct the file")
         }

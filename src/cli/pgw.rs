@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::channel;
 
 use clap::{Args, Parser, Subcommand};
-use heiiki_types::{Imsi, Method};
+use heiiki_types::{Imsi, Method, WallTime};
 use serde_json::Value;
 
 use super::client::{Client, ServerArgs, member, plain, table};
@@ -20,13 +20,18 @@ use crate::log::NodeEvent;
 
 /// Closed gateway with its corporate segments: run it, audit it, list its sessions
 #[derive(Debug, Parser)]
-#[command(name = "pgw", version, propagate_version = true, after_help = "\
+#[command(
+    name = "pgw",
+    version,
+    propagate_version = true,
+    after_help = "\
 Examples:
   pgw serve --config pgw.toml
   pgw audit --config pgw.toml
   pgw sessions --config pgw.toml
 
-`heiiki config print pgw` shows every key of pgw.toml.")]
+`heiiki config print pgw` shows every key of pgw.toml."
+)]
 pub(super) struct Pgw {
     #[command(subcommand)]
     command: Command,
@@ -122,7 +127,10 @@ fn serve(args: &Serve) -> Outcome {
     if events.recv_timeout(START) != Ok(true) {
         server.stop();
         let help = "see the log, and the folder that `store` names";
-        return Err(Failure::failed("the gateway could not read its store", help));
+        return Err(Failure::failed(
+            "the gateway could not read its store",
+            help,
+        ));
     }
     out::line(format_args!(
         "ready pgw s5c={} s5u={} admin={} token_file={} cut_only_token_file={}",
@@ -139,7 +147,9 @@ fn serve(args: &Serve) -> Outcome {
 }
 
 fn connect(server: &ServerArgs) -> Result<Client, Failure> {
-    server.client("gateway", "pgw.toml", |path: &Path| file::load_pgw(path).map(|f| f.admin))
+    server.client("gateway", "pgw.toml", |path: &Path| {
+        file::load_pgw(path).map(|f| f.admin)
+    })
 }
 
 fn audit(args: &Audit) -> Outcome {
@@ -153,42 +163,41 @@ fn audit(args: &Audit) -> Outcome {
     Ok(if closed { Exit::Done } else { Exit::Failed })
 }
 
+fn list(value: &Value, name: &str) -> String {
+    let items = value.get(name).and_then(Value::as_array);
+    let items: Vec<String> = items.into_iter().flatten().map(plain).collect();
+    if items.is_empty() {
+        "none".to_owned()
+    } else {
+        items.join(", ")
+    }
+}
+
+fn is(value: &Value, name: &str) -> bool {
+    value.get(name).and_then(Value::as_bool) == Some(true)
+}
+
 /// The proof for a person: what only somebody's word makes the tenant's own comes first.
 fn report(audit: &Value, closed: bool) -> String {
-    let list = |value: &Value, name: &str| {
-        let items: Vec<String> =
-            value.get(name).and_then(Value::as_array).into_iter().flatten().map(plain).collect();
-        if items.is_empty() { "none".to_owned() } else { items.join(", ") }
-    };
-    let is = |value: &Value, name: &str| value.get(name).and_then(Value::as_bool) == Some(true);
     let accesses = audit.get("accesses").and_then(Value::as_array);
     let accesses: &[Value] = accesses.map_or(&[], Vec::as_slice);
     let mut out = String::new();
-    for access in accesses.iter().filter(|a| list(a, "owned_global") != "none") {
-        let (tenant, ranges) = (member(access, "tenant"), list(access, "owned_global"));
-        let _ = writeln!(out, "{ranges}: global, and {tenant}'s own only by the word of the file");
-    }
-    let mut rows = vec![["ACCESS POINT", "TENANT", "CLOSED", "REACHABLE", "UNDECLARED", "OTHER TENANTS"]
-        .map(str::to_owned)
-        .to_vec()];
     for access in accesses {
-        let closed = match (is(access, "closed"), is(access, "open_lab")) {
-            (true, _) => "yes",
-            (false, true) => "opened by a lab",
-            (false, false) => "NO",
-        };
-        rows.push(vec![
-            member(access, "apn"),
-            member(access, "tenant"),
-            closed.to_owned(),
-            list(access, "reachable"),
-            list(access, "undeclared"),
-            list(access, "foreign"),
-        ]);
+        let (tenant, ranges) = (member(access, "tenant"), list(access, "owned_global"));
+        if ranges != "none" {
+            let _ = writeln!(
+                out,
+                "{ranges}: global, and {tenant}'s own only by the word of the file"
+            );
+        }
     }
-    out.push_str(&table(&rows));
-    let off = audit.get("protections").and_then(Value::as_object).into_iter().flatten();
-    let off: Vec<&str> = off.filter(|(_, on)| **on == Value::Bool(false)).map(|(n, _)| &**n).collect();
+    out.push_str(&accesses_table(accesses));
+    let on = audit.get("protections").and_then(Value::as_object);
+    let off = on
+        .into_iter()
+        .flatten()
+        .filter(|(_, on)| **on == Value::Bool(false));
+    let off: Vec<&str> = off.map(|(name, _)| name.as_str()).collect();
     if !off.is_empty() {
         let _ = writeln!(out, "protections that are off: {}", off.join(", "));
     }
@@ -204,10 +213,44 @@ fn report(audit: &Value, closed: bool) -> String {
     out
 }
 
+fn accesses_table(accesses: &[Value]) -> String {
+    const HEAD: [&str; 6] = [
+        "ACCESS POINT",
+        "TENANT",
+        "CLOSED",
+        "REACHABLE",
+        "UNDECLARED",
+        "OTHER TENANTS",
+    ];
+    let mut rows = vec![HEAD.map(str::to_owned).to_vec()];
+    for access in accesses {
+        let closed = match (is(access, "closed"), is(access, "open_lab")) {
+            (true, _) => "yes",
+            (false, true) => "opened by a lab",
+            (false, false) => "NO",
+        };
+        rows.push(vec![
+            member(access, "apn"),
+            member(access, "tenant"),
+            closed.to_owned(),
+            list(access, "reachable"),
+            list(access, "undeclared"),
+            list(access, "foreign"),
+        ]);
+    }
+    table(&rows)
+}
+
 fn sessions(args: &Sessions) -> Outcome {
     let client = connect(&args.server)?;
-    let of = args.imsi.map_or_else(String::new, |imsi| format!("&imsi={imsi}"));
-    let mut rows = vec![["IMSI", "APN", "ADDRESS", "STATE", "SGW", "SINCE"].map(str::to_owned).to_vec()];
+    let of = args
+        .imsi
+        .map_or_else(String::new, |imsi| format!("&imsi={imsi}"));
+    let mut rows = vec![
+        ["IMSI", "APN", "ADDRESS", "STATE", "SGW", "SINCE"]
+            .map(str::to_owned)
+            .to_vec(),
+    ];
     let mut after = String::new();
     let total = loop {
         let target = format!("/v1/sessions?limit={PAGE}{of}{after}");
@@ -218,8 +261,11 @@ fn sessions(args: &Sessions) -> Outcome {
             if args.json {
                 out::line(session)?;
             } else {
-                let names = ["imsi", "apn", "address", "state", "sgw", "since"];
-                rows.push(names.map(|n| member(session, n)).to_vec());
+                let names = ["imsi", "apn", "address", "state", "sgw"];
+                let mut row = names.map(|n| member(session, n)).to_vec();
+                let since = session.get("since").and_then(Value::as_u64).unwrap_or(0);
+                row.push(WallTime::from_unix_micros(since).to_string());
+                rows.push(row);
             }
         }
         let total = member(&answer, "total");

@@ -16,7 +16,7 @@ use super::out;
 use crate::file::{self, Scenario};
 use crate::lab::{Lab, Network, virtual_lab};
 use crate::observe::{Keys, Verdict};
-use crate::real::real_lab;
+use crate::real::{RealError, real_lab};
 use crate::scenario::{self, Terminal};
 use capture::CaptureFile;
 
@@ -88,11 +88,21 @@ impl From<Size> for file::Size {
 pub(super) fn execute(args: &Run) -> Outcome {
     let scenario = file::load_scenario(&args.scenario, args.size.into())?;
     let seed = args.seed.unwrap_or(scenario.seed);
-    let out = args.out.clone().unwrap_or_else(|| {
-        PathBuf::from("heiiki-out").join(format!("{}-{seed}", scenario.name))
-    });
-    let keys = if args.lab_secrets { Keys::Shown } else { Keys::Masked };
-    let tenants = scenario.lab.tenants.iter().map(|t| t.name.clone()).collect();
+    let out = args
+        .out
+        .clone()
+        .unwrap_or_else(|| PathBuf::from("heiiki-out").join(format!("{}-{seed}", scenario.name)));
+    let keys = if args.lab_secrets {
+        Keys::Shown
+    } else {
+        Keys::Masked
+    };
+    let tenants = scenario
+        .lab
+        .tenants
+        .iter()
+        .map(|t| t.name.clone())
+        .collect();
     let capture = match &args.pcap {
         Some(path) => Some(CaptureFile::create(path, keys, tenants)?),
         None => None,
@@ -106,8 +116,11 @@ pub(super) fn execute(args: &Run) -> Outcome {
                     world.tap(Box::new(tap));
                 }
             };
-            let mut lab = virtual_lab(plan, scenario.protections, seed, DELAY, prepare)
-                .map_err(|e| unbuildable(&args.scenario, &e))?;
+            let mut lab =
+                virtual_lab(plan, scenario.protections, seed, DELAY, prepare).map_err(|e| {
+                    let problem = format!("{}: {e}", args.scenario.display());
+                    Failure::usage(problem, "`heiiki check` reads the file alone")
+                })?;
             play(&scenario, &mut lab, &out)?
         }
         Clock::Real => {
@@ -116,7 +129,7 @@ pub(super) fn execute(args: &Run) -> Outcome {
                 Arc::new(Mutex::new(tap))
             });
             let mut lab = real_lab(plan, scenario.protections, seed, tap)
-                .map_err(|e| unbuildable(&args.scenario, &e))?;
+                .map_err(|e| not_started(&args.scenario, &e))?;
             play(&scenario, &mut lab, &out)?
         }
     };
@@ -130,9 +143,19 @@ pub(super) fn execute(args: &Run) -> Outcome {
     })
 }
 
-pub(super) fn unbuildable(path: &Path, why: &dyn core::fmt::Display) -> Failure {
-    let help = "see what it says; `heiiki check` reads the file alone";
-    Failure::usage(format!("the lab of {} cannot be built: {why}", path.display()), help)
+/// Why a lab of a file that reads well does not start.
+pub(super) fn not_started(path: &Path, error: &RealError) -> Failure {
+    let problem = format!("the lab of {} does not start: {error}", path.display());
+    match error {
+        RealError::NotServing(_) => Failure::failed(
+            problem,
+            "see whether the machine is very busy, and try again",
+        ),
+        RealError::Config(_) | RealError::System(_) => Failure::usage(
+            problem,
+            "see what it says; `heiiki check` reads the file alone",
+        ),
+    }
 }
 
 fn play<N: Network + 'static>(
@@ -144,13 +167,21 @@ fn play<N: Network + 'static>(
     let live = stdout.is_terminal();
     let mut terminal = Terminal::new(stdout, out::style_of_output(), live);
     // The message of a broken invariant is on the standard error output by then.
-    let report = catch_unwind(AssertUnwindSafe(|| scenario::run(scenario, lab, &mut terminal)))
-        .map_err(|_| {
-            let problem = format!("the run ended before its time (seed {})", lab.seed());
-            Failure::failed(problem, "this is a fault of heiiki: report it with the file and the seed")
-        })?;
+    let report = catch_unwind(AssertUnwindSafe(|| {
+        scenario::run(scenario, lab, &mut terminal)
+    }))
+    .map_err(|_| {
+        let problem = format!("the run ended before its time (seed {})", lab.seed());
+        Failure::failed(
+            problem,
+            "this is a fault of heiiki: report it with the file and the seed",
+        )
+    })?;
     scenario::write_evidence(&report, lab.log(), folder).map_err(|e| {
-        let problem = format!("the evidence cannot be written to {}: {e}", folder.display());
+        let problem = format!(
+            "the evidence cannot be written to {}: {e}",
+            folder.display()
+        );
         Failure::failed(problem, "name a folder that you may write with --out")
     })?;
     terminal.conclude(&report, folder);

@@ -1,8 +1,8 @@
 //! SIGTERM and SIGINT: the two ways to ask a server to end.
 
+use core::time::Duration;
 use std::io;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use core::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 

@@ -135,7 +135,9 @@ struct Import {
 }
 
 fn connect(server: &ServerArgs) -> Result<Client, Failure> {
-    server.client("HSS", "hss.toml", |path| file::load_hss(path).map(|f| f.admin))
+    server.client("HSS", "hss.toml", |path| {
+        file::load_hss(path).map(|f| f.admin)
+    })
 }
 
 pub(super) fn execute(command: SubscriberCommand) -> Outcome {
@@ -152,16 +154,33 @@ pub(super) fn execute(command: SubscriberCommand) -> Outcome {
 
 fn list(args: &List) -> Outcome {
     let client = connect(&args.server)?;
-    let mut rows = vec![["IMSI", "STATE", "TENANT", "MME"].map(str::to_owned).to_vec()];
+    let mut rows = vec![
+        ["IMSI", "STATE", "TENANT", "MME"]
+            .map(str::to_owned)
+            .to_vec(),
+    ];
     let mut after = None;
     loop {
         let query = after.map_or_else(String::new, |a| format!("&after={a}"));
-        let page = client.ask(Method::Get, &format!("/v1/subscribers?limit=1000{query}"), Vec::new())?;
-        for row in page.get("subscribers").and_then(Value::as_array).into_iter().flatten() {
+        let page = client.ask(
+            Method::Get,
+            &format!("/v1/subscribers?limit=1000{query}"),
+            Vec::new(),
+        )?;
+        for row in page
+            .get("subscribers")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+        {
             if args.json {
                 out::line(row)?;
             } else {
-                rows.push(["imsi", "state", "tenant", "mme"].map(|n| member(row, n)).to_vec());
+                rows.push(
+                    ["imsi", "state", "tenant", "mme"]
+                        .map(|n| member(row, n))
+                        .to_vec(),
+                );
             }
         }
         after = page.get("next").filter(|n| !n.is_null()).map(plain);
@@ -177,17 +196,28 @@ fn list(args: &List) -> Outcome {
 
 fn show(args: &Show) -> Outcome {
     let client = connect(&args.server)?;
-    let subscriber = client.ask(Method::Get, &format!("/v1/subscribers/{}", args.imsi), Vec::new())?;
+    let subscriber = client.ask(
+        Method::Get,
+        &format!("/v1/subscribers/{}", args.imsi),
+        Vec::new(),
+    )?;
     if args.json {
         out::line(&subscriber)?;
         return Ok(Exit::Done);
     }
     let mut rows = Vec::new();
     let mut row = |name: &str, value: String| rows.push(vec![name.to_owned(), value]);
-    for name in ["imsi", "msisdn", "tenant", "state", "since", "actor", "reason", "cut", "seq"] {
+    for name in [
+        "imsi", "msisdn", "tenant", "state", "since", "actor", "reason", "cut", "seq",
+    ] {
         row(name, member(&subscriber, name));
     }
-    for apn in subscriber.get("apns").and_then(Value::as_array).into_iter().flatten() {
+    for apn in subscriber
+        .get("apns")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+    {
         let address = match apn.get("static_ip").filter(|a| !a.is_null()) {
             Some(address) => format!(", always {}", plain(address)),
             None => String::new(),
@@ -195,7 +225,14 @@ fn show(args: &Show) -> Outcome {
         row("apn", format!("{}{address}", member(apn, "apn")));
     }
     if let Some(location) = subscriber.get("location").filter(|l| !l.is_null()) {
-        row("mme", format!("{} since {}", member(location, "host"), member(location, "since")));
+        row(
+            "mme",
+            format!(
+                "{} since {}",
+                member(location, "host"),
+                member(location, "since")
+            ),
+        );
     }
     out::text(&table(&rows))?;
     Ok(Exit::Done)
@@ -205,9 +242,12 @@ fn order(verb: &str, args: &Order) -> Outcome {
     let client = connect(&args.server)?;
     let actor = args.actor.clone().unwrap_or_else(|| {
         let user = std::env::var_os("USER").and_then(|u| u.into_string().ok());
-        user.filter(|u| !u.is_empty()).unwrap_or_else(|| "operator".to_owned())
+        user.filter(|u| !u.is_empty())
+            .unwrap_or_else(|| "operator".to_owned())
     });
-    let body = json!({ "reason": args.reason, "actor": actor }).to_string().into_bytes();
+    let body = json!({ "reason": args.reason, "actor": actor })
+        .to_string()
+        .into_bytes();
     let target = format!("/v1/subscribers/{}/{verb}", args.imsi);
     let response = client.call(Method::Post, &target, body)?;
     if !(200..300).contains(&response.status) {
@@ -226,7 +266,11 @@ fn order(verb: &str, args: &Order) -> Outcome {
     } else {
         out::text(&certificate(&cut))?;
     }
-    Ok(if is_over(&cut) { Exit::Done } else { Exit::Failed })
+    Ok(if is_over(&cut) {
+        Exit::Done
+    } else {
+        Exit::Failed
+    })
 }
 
 /// Nothing of the SIM passes any more, or everything may pass again.
@@ -342,6 +386,10 @@ fn write_row(row: &Subscriber, text: &mut Vec<u8>) -> Result<(), Failure> {
             SimState::Suspended => "suspended",
         },
     };
-    serde_json::to_writer(text, &row)
-        .map_err(|e| Failure::failed(format!("a row cannot be written as JSON: {e}"), "report this"))
+    serde_json::to_writer(text, &row).map_err(|e| {
+        Failure::failed(
+            format!("a row cannot be written as JSON: {e}"),
+            "report this",
+        )
+    })
 }

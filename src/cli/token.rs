@@ -24,7 +24,10 @@ pub(super) struct Unusable {
 
 impl Unusable {
     fn new(problem: String, help: impl Into<String>) -> Self {
-        Self { problem, help: help.into() }
+        Self {
+            problem,
+            help: help.into(),
+        }
     }
 }
 
@@ -48,7 +51,11 @@ fn make(path: &Path, rng: &mut Rng) -> io::Result<()> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".new-{}", std::process::id()));
     let draft: PathBuf = path.with_file_name(name);
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&draft)?;
     let octets: Zeroizing<[u8; OCTETS]> = Zeroizing::new(rng.octets());
     let mut text = Zeroizing::new(to_hex(octets.as_slice()));
     text.push('\n');
@@ -76,20 +83,32 @@ pub(super) fn read(path: &Path) -> Result<Token, Unusable> {
     let file = File::open(path).map_err(unreadable)?;
     let about = file.metadata().map_err(unreadable)?;
     if !about.is_file() {
-        return Err(Unusable::new(format!("{name} is not a file"), "name a file"));
+        return Err(Unusable::new(
+            format!("{name} is not a file"),
+            "name a file",
+        ));
     }
     let mode = about.permissions().mode() & 0o777;
     if mode & 0o077 != 0 {
         let problem = format!("others may read {name} (mode {mode:04o})");
-        let help = format!("remove it so that a new one is made, or `chmod 600 {name}` if nobody has read it");
+        let help = format!(
+            "remove it so that a new one is made, or `chmod 600 {name}` if nobody has read it"
+        );
         return Err(Unusable::new(problem, help));
     }
-    let mut text = Zeroizing::new(String::with_capacity(about.len().min(LONGEST).try_into().unwrap_or(0) + 1));
-    file.take(LONGEST).read_to_string(&mut text).map_err(unreadable)?;
+    let mut text = Zeroizing::new(String::with_capacity(
+        about.len().min(LONGEST).try_into().unwrap_or(0) + 1,
+    ));
+    file.take(LONGEST)
+        .read_to_string(&mut text)
+        .map_err(unreadable)?;
     let token = text.trim();
     if token.len() < SHORTEST || !token.bytes().all(|c| c.is_ascii_graphic()) {
         let problem = format!("{name} does not hold a token of {SHORTEST} or more characters");
-        return Err(Unusable::new(problem, "remove it: a new one is made at the next start"));
+        return Err(Unusable::new(
+            problem,
+            "remove it: a new one is made at the next start",
+        ));
     }
     Ok(Token::new(token.to_owned()))
 }
@@ -110,7 +129,10 @@ mod tests {
         let path = folder.join("below/token");
         let first = make_or_read(&path, &mut Rng::from_seed(1)).unwrap();
         assert_eq!(first.expose().len(), 64);
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(
+            fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
         // The other process came first.
         make(&path, &mut Rng::from_seed(2)).unwrap();
@@ -141,7 +163,12 @@ mod tests {
             assert!(read(&path).is_err(), "{text:?}");
         }
         assert!(read(&folder).is_err());
-        assert!(read(&folder.join("none")).unwrap_err().help.contains("first start"));
+        assert!(
+            read(&folder.join("none"))
+                .unwrap_err()
+                .help
+                .contains("first start")
+        );
         fs::remove_dir_all(folder).unwrap();
     }
 }

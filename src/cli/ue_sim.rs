@@ -16,13 +16,18 @@ use super::logging::LogArgs;
 
 /// UEs, eNB, MME and SGW in one process, against any HSS and gateway
 #[derive(Debug, Parser)]
-#[command(name = "ue-sim", version, propagate_version = true, after_help = "\
+#[command(
+    name = "ue-sim",
+    version,
+    propagate_version = true,
+    after_help = "\
 Examples:
   ue-sim attach --config ue-sim.toml
   ue-sim attach --config ue-sim.toml --sim 001010000000001 --hold
   ue-sim probe --config ue-sim.toml http://intranet/ ping:10.20.255.10
 
-`heiiki config print ue-sim` shows every key of ue-sim.toml.")]
+`heiiki config print ue-sim` shows every key of ue-sim.toml."
+)]
 pub(super) struct UeSim {
     #[command(subcommand)]
     command: Command,

@@ -14,7 +14,7 @@ use super::failure::{Exit, Failure, Outcome};
 use super::logging::LogArgs;
 use super::node;
 use super::out;
-use super::run::unbuildable;
+use super::run::not_started;
 use super::signal::Stop;
 use crate::file;
 use crate::lab::Lab;
@@ -55,14 +55,21 @@ pub(super) struct Up {
 pub(super) fn execute(args: &Up) -> Outcome {
     args.log.start()?;
     let plan = file::load_lab(&args.lab)?;
-    let stem = args.lab.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    let folder =
-        args.out.clone().unwrap_or_else(|| PathBuf::from("heiiki-out").join(format!("{stem}-up")));
+    let stem = args
+        .lab
+        .file_stem()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
+    let folder = args
+        .out
+        .clone()
+        .unwrap_or_else(|| PathBuf::from("heiiki-out").join(format!("{stem}-up")));
     let runtime = node::runtime()?;
     let stop = Stop::install(&runtime)?;
     let sims: Vec<String> = plan.sims.iter().map(|s| s.name.clone()).collect();
     let mut lab = real_lab(plan, Protections::ALL, args.seed, None)
-        .map_err(|e| unbuildable(&args.lab, &e))?;
+        .map_err(|e| not_started(&args.lab, &e))?;
     let (hss_token, pgw_token) = (folder.join("hss-token"), folder.join("pgw-token"));
     write_token(&hss_token, &lab.tokens().hss)?;
     write_token(&pgw_token, &lab.tokens().pgw)?;
@@ -99,20 +106,29 @@ fn attach(lab: &mut Lab<RealNetwork>, sims: &[String]) -> usize {
         lab.command(sim, UeCommand::PowerOn);
         lab.command(sim, UeCommand::Attach);
     }
-    sims.iter().filter(|sim| lab.attach_outcome(sim, from, PATIENCE).is_ok()).count()
+    sims.iter()
+        .filter(|sim| lab.attach_outcome(sim, from, PATIENCE).is_ok())
+        .count()
 }
 
 /// Puts the token of this run in place of the one of an earlier run.
 fn write_token(path: &Path, token: &Token) -> Result<(), Failure> {
     let write = || -> io::Result<()> {
         if let Some(folder) = path.parent().filter(|f| !f.as_os_str().is_empty()) {
-            DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+            DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(folder)?;
         }
         match fs::remove_file(path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(path)?;
         file.write_all(token.expose().as_bytes())?;
         file.write_all(b"\n")
     };

@@ -33,8 +33,15 @@ impl CaptureFile {
     /// Begins a capture. With keys in it the file is for its owner alone.
     pub(super) fn create(path: &Path, keys: Keys, tenants: Vec<String>) -> Result<Self, Failure> {
         let capture = create(path, keys).map_err(|e| failure(path, &e))?;
-        let shared = Shared { capture, tenants, failed: None };
-        Ok(Self { path: path.to_owned(), shared: Arc::new(Mutex::new(shared)) })
+        let shared = Shared {
+            capture,
+            tenants,
+            failed: None,
+        };
+        Ok(Self {
+            path: path.to_owned(),
+            shared: Arc::new(Mutex::new(shared)),
+        })
     }
 
     pub(super) fn tap(&self) -> CaptureTap {
@@ -67,7 +74,10 @@ fn create(path: &Path, keys: Keys) -> io::Result<Capture<BufWriter<File>>> {
 }
 
 fn failure(path: &Path, error: &io::Error) -> Failure {
-    let problem = format!("the capture cannot be written to {}: {error}", path.display());
+    let problem = format!(
+        "the capture cannot be written to {}: {error}",
+        path.display()
+    );
     Failure::failed(problem, "name a file that you may write with --pcap")
 }
 
@@ -94,13 +104,20 @@ impl Shared {
                 None => Ok(()),
             },
             Frame::Stream { from, to, octets } => self.capture.diameter(at, from, to, octets),
-            Frame::Nas { uplink, wire, plain } => {
+            Frame::Nas {
+                uplink,
+                wire,
+                plain,
+            } => {
                 let way = if uplink { "uplink" } else { "downlink" };
                 self.capture.nas(at, way, wire)?;
                 plain.map_or(Ok(()), |plain| self.capture.nas_plain(at, way, plain))
             }
             Frame::Packet { tenant, packet, .. } => {
-                let name = self.tenants.get(usize::from(tenant)).map_or("", String::as_str);
+                let name = self
+                    .tenants
+                    .get(usize::from(tenant))
+                    .map_or("", String::as_str);
                 self.capture.sgi(name, at, packet)
             }
         }

@@ -75,8 +75,15 @@ impl Access {
             .map_err(|e| Config(&args.config).start(&e, setup::key))?;
         let hss = file.hss.s6a;
         let later = VecDeque::new();
-        let mut access =
-            Self { server: Some(server), runtime, news, later, cards, hss, next_token: 0 };
+        let mut access = Self {
+            server: Some(server),
+            runtime,
+            news,
+            later,
+            cards,
+            hss,
+            next_token: 0,
+        };
         let connected = access.connect(Duration::from_secs(args.connect))?;
         Ok(connected.then_some(access))
     }
@@ -97,7 +104,10 @@ impl Access {
                 _ => {}
             }
         }
-        let problem = format!("the HSS at {} does not take the Diameter connection: {why}", self.hss);
+        let problem = format!(
+            "the HSS at {} does not take the Diameter connection: {why}",
+            self.hss
+        );
         let help = "start it first; see that its [[mme]] names this MME, and `hss.s6a` its address";
         Err(Failure::failed(problem, help))
     }
@@ -148,7 +158,12 @@ impl Access {
     pub(super) fn attach(&mut self) -> Result<Option<Vec<Option<Session>>>, Failure> {
         for (place, card) in self.cards.iter().enumerate() {
             if card.apn.is_some() {
-                self.command(place, UeCommand::SetApn { apn: card.apn.clone() });
+                self.command(
+                    place,
+                    UeCommand::SetApn {
+                        apn: card.apn.clone(),
+                    },
+                );
             }
             self.command(place, UeCommand::PowerOn);
             self.command(place, UeCommand::Attach);
@@ -162,7 +177,9 @@ impl Access {
                 Some(News::Stop(_)) => return Ok(None),
                 Some(News::Mme(_)) => {}
                 Some(News::Ue(imsi, event)) => {
-                    let Some(place) = setup::place(&self.cards, imsi) else { continue };
+                    let Some(place) = setup::place(&self.cards, imsi) else {
+                        continue;
+                    };
                     if let (UeEvent::AuthenticationFailed { cause }, Some(refused)) =
                         (&event, refused_by_ue.get_mut(place))
                     {
@@ -192,11 +209,15 @@ impl Access {
 
     /// The `ready` line, once every attach has come to something.
     pub(super) fn ready(&self, sessions: &[Option<Session>]) -> std::io::Result<()> {
-        let Some(server) = &self.server else { return Ok(()) };
+        let Some(server) = &self.server else {
+            return Ok(());
+        };
         let (s5c, s5u) = server.s5();
         let attached = sessions.iter().flatten().count();
         let all = sessions.len();
-        out::line(format_args!("ready ue-sim s5c={s5c} s5u={s5u} attached={attached} sims={all}"))
+        out::line(format_args!(
+            "ready ue-sim s5c={s5c} s5u={s5u} attached={attached} sims={all}"
+        ))
     }
 
     /// Switches the UEs off, waits a moment for the network to have heard it, and ends everything.
@@ -206,7 +227,11 @@ impl Access {
         for place in 0..self.cards.len() {
             self.command(place, UeCommand::Detach { switch_off: true });
         }
-        let wait = if left.is_empty() { Duration::ZERO } else { GOODBYE };
+        let wait = if left.is_empty() {
+            Duration::ZERO
+        } else {
+            GOODBYE
+        };
         let _ = self.wait(wait, |news| {
             if let News::Mme(heiiki_mme::Event::SessionDeleted { imsi, .. }) = news {
                 left.retain(|l| l != imsi);
@@ -220,7 +245,8 @@ impl Access {
 
     fn sessions(&self) -> Vec<Imsi> {
         let inbox = self.server.as_ref().and_then(AccessServer::mme);
-        let asked = inbox.and_then(|mme| mme.ask(|mme, _| mme.sessions().map(|s| s.imsi).collect()));
+        let asked =
+            inbox.and_then(|mme| mme.ask(|mme, _| mme.sessions().map(|s| s.imsi).collect()));
         asked.unwrap_or_default()
     }
 }
@@ -231,9 +257,15 @@ const GOODBYE: Duration = Duration::from_secs(2);
 /// What becomes of a registration later on, as one line.
 pub(super) fn change(imsi: Imsi, event: &UeEvent) -> Option<String> {
     match event {
-        UeEvent::Detached { by_network, reattach, cause } => {
+        UeEvent::Detached {
+            by_network,
+            reattach,
+            cause,
+        } => {
             let cause = cause.map_or_else(|| "none".to_owned(), |c| format!("#{c}"));
-            Some(format!("detached imsi={imsi} by_network={by_network} cause={cause} reattach={reattach}"))
+            Some(format!(
+                "detached imsi={imsi} by_network={by_network} cause={cause} reattach={reattach}"
+            ))
         }
         UeEvent::BearerReleased => Some(format!("bearer_released imsi={imsi}")),
         event => attach_event(event).map(|outcome| line(imsi, &outcome)),
@@ -249,7 +281,11 @@ fn line(imsi: Imsi, outcome: &Result<Session, AttachError>) -> String {
                 "attached imsi={imsi} ip={} apn={} dns={} took={}us",
                 session.ip,
                 session.apn,
-                if dns.is_empty() { "none".to_owned() } else { dns.join(",") },
+                if dns.is_empty() {
+                    "none".to_owned()
+                } else {
+                    dns.join(",")
+                },
                 session.took.as_micros(),
             )
         }

@@ -5,8 +5,8 @@ use core::time::Duration;
 use clap::Args;
 use heiiki_net::clock;
 
-use super::access::{Access, Manners, News, change};
 use super::SimArgs;
+use super::access::{Access, Manners, News, change};
 use crate::cli::failure::{Exit, Outcome};
 use crate::cli::out;
 
@@ -31,15 +31,22 @@ pub(super) struct Attach {
 }
 
 pub(super) fn execute(args: &Attach) -> Outcome {
-    let manners = Manners { auto_retry: args.hold, timeout: Duration::from_secs(5) };
-    let Some(mut access) = Access::start(&args.sims, manners)? else { return Ok(Exit::Done) };
+    let manners = Manners {
+        auto_retry: args.hold,
+        timeout: Duration::from_secs(5),
+    };
+    let Some(mut access) = Access::start(&args.sims, manners)? else {
+        return Ok(Exit::Done);
+    };
     let exit = run(args, &mut access);
     access.stop();
     exit
 }
 
 fn run(args: &Attach, access: &mut Access) -> Outcome {
-    let Some(sessions) = access.attach()? else { return Ok(Exit::Done) };
+    let Some(sessions) = access.attach()? else {
+        return Ok(Exit::Done);
+    };
     if !args.hold {
         let all = sessions.iter().all(Option::is_some);
         return Ok(if all { Exit::Done } else { Exit::Failed });

@@ -18,8 +18,8 @@ use crate::cli::out;
 /// Prints one line a try: `answered imsi=... to=... ...`, or `unanswered imsi=... to=...
 /// outcome=...`. Exit code 0 when every try came to what --expect says, 1 otherwise.
 ///
-/// With --every the tries go on until SIGTERM or SIGINT; a line is printed only when an outcome
-/// changes, and the exit code is 0.
+/// With --every the tries go on until SIGTERM or SIGINT; a line is printed only when answers begin
+/// or cease to come, and the exit code is 0.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -56,24 +56,32 @@ enum Expect {
 /// What came of one try.
 struct Tried {
     answered: bool,
-    /// What stays the same as long as the path is as it is.
-    state: String,
-    /// Figures of this try alone.
-    figures: String,
+    /// `NAME=VALUE`, each after a space.
+    words: String,
 }
 
 impl Tried {
     fn of(outcome: ProbeOutcome, what: &str) -> Self {
-        let figures = match outcome {
-            ProbeOutcome::Answered { rtt_us } => format!(" rtt={rtt_us}us"),
-            _ => String::new(),
+        let words = match outcome {
+            ProbeOutcome::Answered { rtt_us } => format!("{what} rtt={rtt_us}us"),
+            outcome => word(outcome),
         };
-        let state = if outcome.is_answered() { what.to_owned() } else { word(outcome) };
-        Self { answered: outcome.is_answered(), state, figures }
+        let answered = outcome.is_answered();
+        Self { answered, words }
     }
 
     fn unanswered(outcome: ProbeOutcome) -> Self {
-        Self { answered: false, state: word(outcome), figures: String::new() }
+        let (answered, words) = (false, word(outcome));
+        Self { answered, words }
+    }
+
+    fn line(&self, imsi: &str, target: &Target) -> String {
+        let head = if self.answered {
+            "answered"
+        } else {
+            "unanswered"
+        };
+        format!("{head} imsi={imsi} to={target}{}", self.words)
     }
 }
 
@@ -95,38 +103,52 @@ struct Stopped;
 
 pub(super) fn execute(args: &Probe) -> Outcome {
     let timeout = Duration::from_secs(args.timeout.max(1));
-    let manners = Manners { auto_retry: args.every.is_some(), timeout };
-    let Some(mut access) = Access::start(&args.sims, manners)? else { return Ok(Exit::Done) };
+    let manners = Manners {
+        auto_retry: args.every.is_some(),
+        timeout,
+    };
+    let Some(mut access) = Access::start(&args.sims, manners)? else {
+        return Ok(Exit::Done);
+    };
     let exit = run(args, timeout, &mut access);
     access.stop();
     exit
 }
 
 fn run(args: &Probe, timeout: Duration, access: &mut Access) -> Outcome {
-    let Some(sessions) = access.attach()? else { return Ok(Exit::Done) };
+    let Some(sessions) = access.attach()? else {
+        return Ok(Exit::Done);
+    };
     if args.every.is_some() {
         access.ready(&sessions)?;
     } else if sessions.iter().any(Option::is_none) {
         // Who is not attached gets no answer, which would prove nothing.
         return Ok(Exit::Failed);
     }
-    let mut last: Vec<Option<String>> = vec![None; access.cards.len() * args.targets.len()];
+    let tries = args.targets.len() * access.cards.len();
+    let mut answered: Vec<Option<bool>> = vec![None; tries];
     loop {
-        let mut as_expected = true;
         let tries = (0..access.cards.len()).flat_map(|c| args.targets.iter().map(move |t| (c, t)));
-        for ((card, target), last) in tries.zip(last.iter_mut()) {
-            let Ok(tried) = attempt(access, card, target, timeout) else { return Ok(Exit::Done) };
-            as_expected &= tried.answered == (args.expect == Expect::Answered);
-            if last.as_ref() != Some(&tried.state) {
-                let imsi = access.cards.get(card).map(|c| c.imsi.to_string()).unwrap_or_default();
-                let head = if tried.answered { "answered" } else { "unanswered" };
-                let Tried { state, figures, .. } = &tried;
-                out::line(format_args!("{head} imsi={imsi} to={target}{state}{figures}"))?;
-                *last = Some(tried.state);
+        for ((card, target), last) in tries.zip(answered.iter_mut()) {
+            let Ok(tried) = attempt(access, card, target, timeout) else {
+                return Ok(Exit::Done);
+            };
+            // Which way nothing comes back may change with every try.
+            if *last != Some(tried.answered) {
+                *last = Some(tried.answered);
+                let imsi = access.cards.get(card).map(|c| c.imsi);
+                let imsi = imsi.map_or_else(String::new, |i| i.to_string());
+                out::line(tried.line(&imsi, target))?;
             }
         }
         let Some(every) = args.every else {
-            return Ok(if as_expected { Exit::Done } else { Exit::Failed });
+            let wanted = Some(args.expect == Expect::Answered);
+            let as_expected = answered.iter().all(|a| *a == wanted);
+            return Ok(if as_expected {
+                Exit::Done
+            } else {
+                Exit::Failed
+            });
         };
         if rest(access, Duration::from_millis(every))?.is_err() {
             return Ok(Exit::Done);
@@ -168,7 +190,16 @@ fn attempt(
             };
             let token = access.token();
             let (port, host, path) = (*port, host.clone(), path.clone());
-            access.command(card, UeCommand::HttpGet { token, dst, port, host, path });
+            access.command(
+                card,
+                UeCommand::HttpGet {
+                    token,
+                    dst,
+                    port,
+                    host,
+                    path,
+                },
+            );
             outcome(access, token, timeout)
         }
         Target::Ping(dst) => {
@@ -178,17 +209,35 @@ fn attempt(
         }
         Target::Tcp(to) => {
             let token = access.token();
-            access.command(card, UeCommand::TcpProbe { token, dst: *to.ip(), port: to.port() });
+            access.command(
+                card,
+                UeCommand::TcpProbe {
+                    token,
+                    dst: *to.ip(),
+                    port: to.port(),
+                },
+            );
             outcome(access, token, timeout)
         }
         Target::Udp(to) => {
             let token = access.token();
-            access.command(card, UeCommand::UdpProbe { token, dst: *to.ip(), port: to.port() });
+            access.command(
+                card,
+                UeCommand::UdpProbe {
+                    token,
+                    dst: *to.ip(),
+                    port: to.port(),
+                },
+            );
             outcome(access, token, timeout)
         }
         Target::Dns(name) => {
             let token = access.token();
-            let query = UeCommand::DnsQuery { token, name: name.clone(), server: None };
+            let query = UeCommand::DnsQuery {
+                token,
+                name: name.clone(),
+                server: None,
+            };
             access.command(card, query);
             outcome(access, token, timeout)
         }
@@ -202,14 +251,22 @@ fn resolve(
     timeout: Duration,
 ) -> Result<Result<Ipv4Addr, Tried>, Stopped> {
     let token = access.token();
-    let query = UeCommand::DnsQuery { token, name: name.to_owned(), server: None };
+    let query = UeCommand::DnsQuery {
+        token,
+        name: name.to_owned(),
+        server: None,
+    };
     access.command(card, query);
     let answer = wait(access, timeout, |event| match event {
-        UeEvent::DnsDone { token: t, outcome, addresses, .. } if *t == token => {
+        UeEvent::DnsDone {
+            token: t,
+            outcome,
+            addresses,
+            ..
+        } if *t == token => {
             let no_name = || Tried {
                 answered: false,
-                state: " outcome=no_such_name".to_owned(),
-                figures: String::new(),
+                words: " outcome=no_such_name".to_owned(),
             };
             Some(match (outcome.is_answered(), addresses.first()) {
                 (true, Some(address)) => Ok(*address),
@@ -225,18 +282,38 @@ fn resolve(
 /// What comes of the command with this token.
 fn outcome(access: &mut Access, token: u64, timeout: Duration) -> Result<Tried, Stopped> {
     let answer = wait(access, timeout, |event| match event {
-        UeEvent::HttpDone { token: t, status, bytes, sha256, took_us, .. } if *t == token => {
-            let state = format!(" status={status} bytes={bytes} sha256={sha256}");
-            Some(Tried { answered: true, state, figures: format!(" took={took_us}us") })
+        UeEvent::HttpDone {
+            token: t,
+            status,
+            bytes,
+            sha256,
+            took_us,
+            ..
+        } if *t == token => {
+            let words = format!(" status={status} bytes={bytes} sha256={sha256} took={took_us}us");
+            let answered = true;
+            Some(Tried { answered, words })
         }
-        UeEvent::HttpFailed { token: t, outcome, .. } if *t == token => {
-            Some(Tried::unanswered(*outcome))
-        }
-        UeEvent::DnsDone { token: t, outcome, rcode, addresses } if *t == token => {
+        UeEvent::HttpFailed {
+            token: t, outcome, ..
+        } if *t == token => Some(Tried::unanswered(*outcome)),
+        UeEvent::DnsDone {
+            token: t,
+            outcome,
+            rcode,
+            addresses,
+        } if *t == token => {
             let list: Vec<String> = addresses.iter().map(ToString::to_string).collect();
-            let list = if list.is_empty() { "none".to_owned() } else { list.join(",") };
+            let list = if list.is_empty() {
+                "none".to_owned()
+            } else {
+                list.join(",")
+            };
             let rcode = rcode.unwrap_or(0);
-            Some(Tried::of(*outcome, &format!(" rcode={rcode} addresses={list}")))
+            Some(Tried::of(
+                *outcome,
+                &format!(" rcode={rcode} addresses={list}"),
+            ))
         }
         UeEvent::PingDone { token: t, outcome }
         | UeEvent::UdpProbeDone { token: t, outcome }

@@ -34,14 +34,24 @@ pub(super) fn choose(file: &UeSimFile, wanted: &[String]) -> Result<Vec<SimCard>
         let card = match (found.next(), found.next()) {
             (Some(card), None) if !end.is_empty() => card,
             (None, _) => {
-                let known: Vec<String> =
-                    file.cards.iter().take(8).map(|c| c.imsi.to_string()).collect();
+                let known: Vec<String> = file
+                    .cards
+                    .iter()
+                    .take(8)
+                    .map(|c| c.imsi.to_string())
+                    .collect();
                 let help = format!("the file has {}", known.join(", "));
-                return Err(Failure::usage(format!("--sim {end}: no SIM has or ends with that"), help));
+                return Err(Failure::usage(
+                    format!("--sim {end}: no SIM has or ends with that"),
+                    help,
+                ));
             }
             _ => {
                 let problem = format!("--sim {end}: several SIMs end with that");
-                return Err(Failure::usage(problem, "give more of its last digits, or the whole IMSI"));
+                return Err(Failure::usage(
+                    problem,
+                    "give more of its last digits, or the whole IMSI",
+                ));
             }
         };
         if chosen.iter().all(|c| c.imsi != card.imsi) {
@@ -63,8 +73,14 @@ pub(super) fn access(
     let id = EnbId(1);
     let config = EnbConfig {
         id,
-        tai: Tai { plmn: file.plmn, tac: file.tac },
-        ecgi: Ecgi { plmn: file.plmn, eci: id.0 << 8 | 1 },
+        tai: Tai {
+            plmn: file.plmn,
+            tac: file.tac,
+        },
+        ecgi: Ecgi {
+            plmn: file.plmn,
+            eci: id.0 << 8 | 1,
+        },
         s1u_local: own(),
     };
     let profile = UeProfile {
@@ -90,7 +106,10 @@ fn mme(file: &UeSimFile) -> MmeConfig {
     let mut config = MmeConfig::new(file.plmn, file.s5c.ip(), own().ip(), file.hss.s6a);
     config.mme_group_id = file.mme_group_id;
     config.mme_code = file.mme_code;
-    config.tais = vec![Tai { plmn: file.plmn, tac: file.tac }];
+    config.tais = vec![Tai {
+        plmn: file.plmn,
+        tac: file.tac,
+    }];
     config.origin_host.clone_from(&file.origin_host);
     config.origin_realm.clone_from(&file.origin_realm);
     config.hss_host.clone_from(&file.hss.origin_host);
@@ -102,7 +121,9 @@ fn mme(file: &UeSimFile) -> MmeConfig {
         if pgw.apns.is_empty() {
             config.default_pgw = Some(pgw.s5c);
         }
-        config.pgws.extend(pgw.apns.iter().map(|apn| (apn.clone(), pgw.s5c)));
+        config
+            .pgws
+            .extend(pgw.apns.iter().map(|apn| (apn.clone(), pgw.s5c)));
         if pgw.gtpu_port != heiiki_gtp::u::PORT {
             config.gtpu_ports.insert(pgw.s5c.ip(), pgw.gtpu_port);
         }
@@ -126,8 +147,9 @@ fn mme(file: &UeSimFile) -> MmeConfig {
 fn usim(card: &SimCard) -> Usim {
     let usim = Usim::new(card.imsi, card.secrets.k.clone(), node::opc(&card.secrets));
     match card.sqn {
-        Some(sqn) => usim
-            .with_sequence_numbers(SequenceNumbers::from_array([sqn >> IND_BITS; ENTRIES])),
+        Some(sqn) => {
+            usim.with_sequence_numbers(SequenceNumbers::from_array([sqn >> IND_BITS; ENTRIES]))
+        }
         None => usim,
     }
 }

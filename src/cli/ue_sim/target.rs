@@ -56,13 +56,21 @@ fn http(rest: &str) -> Option<Target> {
         None => (authority, 80),
     };
     let path = path.to_owned();
-    (!host.is_empty()).then(|| Target::Http { host: host.to_owned(), port, path })
+    (!host.is_empty()).then(|| Target::Http {
+        host: host.to_owned(),
+        port,
+        path,
+    })
 }
 
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Http { host, port: 80, path } => write!(f, "http://{host}{path}"),
+            Self::Http {
+                host,
+                port: 80,
+                path,
+            } => write!(f, "http://{host}{path}"),
             Self::Http { host, port, path } => write!(f, "http://{host}:{port}{path}"),
             Self::Ping(address) => write!(f, "ping:{address}"),
             Self::Tcp(address) => write!(f, "tcp:{address}"),
@@ -86,14 +94,31 @@ mod tests {
             "udp:10.20.255.10:7",
             "dns:intranet",
         ] {
-            assert_eq!(text.parse::<Target>().map(|t| t.to_string()), Ok(text.to_owned()));
+            assert_eq!(
+                text.parse::<Target>().map(|t| t.to_string()),
+                Ok(text.to_owned())
+            );
         }
-        assert_eq!("http://intranet".parse::<Target>().unwrap().to_string(), "http://intranet/");
+        assert_eq!(
+            "http://intranet".parse::<Target>().unwrap().to_string(),
+            "http://intranet/"
+        );
     }
 
     #[test]
     fn what_is_no_target_says_the_forms() {
-        for text in ["", "intranet", "ftp://x/", "http:x", "http:///", "http://x:y/", "ping:x", "tcp:10.0.0.1", "dns:", "udp:[::1]:7"] {
+        for text in [
+            "",
+            "intranet",
+            "ftp://x/",
+            "http:x",
+            "http:///",
+            "http://x:y/",
+            "ping:x",
+            "tcp:10.0.0.1",
+            "dns:",
+            "udp:[::1]:7",
+        ] {
             assert!(text.parse::<Target>().is_err(), "{text}");
         }
     }
