@@ -1,7 +1,7 @@
 //! Byte streams for a machine: moves [`StreamOutput`]s to TCP connections and what happens on
 //! these back as [`StreamInput`]s.
 
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 use std::collections::BTreeMap;
 use std::io;
@@ -10,7 +10,7 @@ use std::sync::Arc;
 use heiiki_types::{ConnId, StreamInput, StreamOutput};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::mpsc;
 
 /// How long a connection attempt may take.
@@ -27,15 +27,18 @@ enum Done {
 }
 
 /// Serves a machine's streams until `outputs` ends; then every connection is closed after what was
-/// sent on it.
+/// sent on it. Connections that the machine asks for come from the address `local`, if it is given:
+/// a peer may know the machine by it.
 pub async fn run(
     listener: Option<TcpListener>,
+    local: Option<IpAddr>,
     mut outputs: mpsc::UnboundedReceiver<StreamOutput>,
     deliver: Deliver,
 ) {
     let (done, mut finished) = mpsc::unbounded_channel();
     let mut table = Table {
         writers: BTreeMap::new(),
+        local,
         accepted: 0,
         deliver,
         done,
@@ -56,6 +59,15 @@ pub async fn run(
     for task in tasks {
         let _ = tokio::time::timeout(Duration::from_secs(1), task).await;
     }
+}
+
+/// Connects, from a certain address if one is given.
+async fn connect(local: Option<IpAddr>, peer: SocketAddr) -> io::Result<TcpStream> {
+    let socket = if peer.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    if let Some(local) = local.filter(|l| l.is_ipv4() == peer.is_ipv4()) {
+        socket.bind(SocketAddr::new(local, 0))?;
+    }
+    socket.connect(peer).await
 }
 
 /// The next connection; never resolves without a listener.
@@ -79,6 +91,7 @@ struct Writer {
 
 struct Table {
     writers: BTreeMap<ConnId, Writer>,
+    local: Option<IpAddr>,
     accepted: u64,
     deliver: Deliver,
     done: mpsc::UnboundedSender<Done>,
@@ -88,9 +101,9 @@ impl Table {
     fn act(&mut self, output: StreamOutput) {
         match output {
             StreamOutput::Connect { conn, peer } => {
-                let done = self.done.clone();
+                let (done, local) = (self.done.clone(), self.local);
                 tokio::spawn(async move {
-                    let connect = tokio::time::timeout(CONNECT_TIMEOUT, TcpStream::connect(peer));
+                    let connect = tokio::time::timeout(CONNECT_TIMEOUT, connect(local, peer));
                     let stream = connect.await.unwrap_or_else(|e| Err(e.into()));
                     let _ = done.send(Done::Opened(conn, stream));
                 });
@@ -196,9 +209,9 @@ mod tests {
         let (server, mut at_server) = deliver();
         let (client, mut at_client) = deliver();
         let (to_server, outputs) = mpsc::unbounded_channel();
-        tokio::spawn(run(Some(listener), outputs, server));
+        tokio::spawn(run(Some(listener), None, outputs, server));
         let (to_client, outputs) = mpsc::unbounded_channel();
-        tokio::spawn(run(None, outputs, client));
+        tokio::spawn(run(None, Some([127, 0, 0, 1].into()), outputs, client));
 
         let conn = ConnId::initiated(3);
         to_client
@@ -249,7 +262,7 @@ mod tests {
         drop(listener);
         let (client, mut at_client) = deliver();
         let (to_client, outputs) = mpsc::unbounded_channel();
-        tokio::spawn(run(None, outputs, client));
+        tokio::spawn(run(None, Some([127, 0, 0, 1].into()), outputs, client));
         let conn = ConnId::initiated(0);
         to_client
             .send(StreamOutput::Connect {

@@ -88,11 +88,12 @@ impl AccessServer {
                 .map_err(|e| StartError::new("store", setup.journal.display(), e))?
         };
         let (stream_outputs, outputs) = mpsc::unbounded_channel();
+        let local = setup.mme.host_ips.first().copied();
         let streams = {
             let inbox = mme.clone();
             let deliver: stream::Deliver =
                 Arc::new(move |input| inbox.send(heiiki_mme::Input::S6a(input)));
-            runtime.handle().spawn(stream::run(None, outputs, deliver))
+            runtime.handle().spawn(stream::run(None, local, outputs, deliver))
         };
         let router = MmeRouter {
             inbox: mme.clone(),
@@ -118,7 +119,10 @@ impl AccessServer {
         let mut running = Vec::new();
         for ((config, profile, cards), (_, waiting)) in setup.enbs.into_iter().zip(enbs) {
             let socket = bind("enb.s1u", config.s1u_local)?;
-            let config = EnbConfig { s1u_local: socket.local(), ..config };
+            let config = EnbConfig {
+                s1u_local: socket.local(),
+                ..config
+            };
             let rng = rng.fork("enb");
             let (enb, socket) = start_enb(
                 config,

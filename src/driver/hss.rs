@@ -87,7 +87,7 @@ impl HssServer {
             let deliver: stream::Deliver = Arc::new(move |input| inbox.send(Input::Stream(input)));
             runtime
                 .handle()
-                .spawn(stream::run(Some(s6a), outputs, deliver))
+                .spawn(stream::run(Some(s6a), None, outputs, deliver))
         };
         let (calls, events) = (Admin::default(), Events::default());
         let handler = {
