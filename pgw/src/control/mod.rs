@@ -264,6 +264,11 @@ impl Control {
             .filter(|imsi| self.sessions.of_imsi(*imsi).next().is_some())
     }
 
+    /// For the invariant checkers of a lab: SIMs that have a bar.
+    pub fn bars(&self) -> impl Iterator<Item = Imsi> {
+        self.bars.iter().map(|(imsi, _)| imsi)
+    }
+
     /// For the invariant checkers of a lab: every session as (number, SIM, tenant, address).
     pub fn sessions(
         &self,

@@ -14,7 +14,7 @@ pub struct Uplink<'a> {
     pub remote: SocketAddr,
     /// The UDP payload. A hop is counted in it when the packet inside is passed on.
     pub octets: &'a mut [u8],
-    /// Written by [`Worker::uplink`].
+    /// Written by [`Worker::uplink`](super::Worker::uplink).
     pub verdict: UplinkVerdict,
 }
 
@@ -32,7 +32,7 @@ pub enum UplinkVerdict {
         /// The packet within the octets.
         packet: Range<usize>,
     },
-    /// The packet goes to another UE: it is to be given to [`Worker::downlink`] of this worker
+    /// The packet goes to another UE: it is to be given to [`Worker::downlink`](super::Worker::downlink) of this worker
     /// with [`Origin::Ue`].
     Ue {
         /// The worker of the other UE, when there is such a UE.
@@ -71,7 +71,7 @@ pub struct Downlink<'a> {
     pub origin: Origin,
     /// The packet. A hop is counted in it when it is passed on.
     pub packet: &'a mut [u8],
-    /// Written by [`Worker::downlink`].
+    /// Written by [`Worker::downlink`](super::Worker::downlink).
     pub verdict: DownlinkVerdict,
 }
 

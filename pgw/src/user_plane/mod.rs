@@ -23,4 +23,4 @@ pub use update::{
     Answer, Direction, Gone, Notice, Reach, RefusedPacket, SessionEntry, SessionId, Slot, Update,
     Usage, WorkerCounters,
 };
-pub use worker::Worker;
+pub use worker::{Worker, WorkerSession};

@@ -1,16 +1,33 @@
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
-use core::net::{IpAddr, SocketAddr};
+use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use heiiki_types::{Duration, Teid};
+use heiiki_types::{Duration, Imsi, Teid};
 
 use super::limit::{Bucket, Reporter};
 use super::tables::{Entry, Place, Routes};
-use super::update::{Answer, Gone, Notice, SessionEntry, Slot, Update, Usage, WorkerCounters};
+use super::update::{
+    Answer, Gone, Notice, SessionEntry, SessionId, Slot, Update, Usage, WorkerCounters,
+};
 use crate::address_set::AddressSet;
-use crate::config::Network;
+use crate::config::{Network, TenantId};
 use crate::refusal::Refusal;
+
+/// A session in a worker's table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct WorkerSession {
+    /// Its number.
+    pub session: SessionId,
+    /// Whose it is.
+    pub imsi: Imsi,
+    /// The routing domain.
+    pub tenant: TenantId,
+    /// The UE's address.
+    pub address: Ipv4Addr,
+    /// Whether its packets pass.
+    pub forwards: bool,
+}
 
 /// One user-plane worker.
 #[derive(Debug)]
@@ -161,6 +178,21 @@ impl Worker {
         sum
     }
 
+    /// For the invariant checkers of a lab: every session in the table, and whether its packets
+    /// pass.
+    pub fn sessions(&self) -> impl Iterator<Item = WorkerSession> {
+        self.places.iter().filter_map(|place| match place {
+            Place::Live(entry) => Some(WorkerSession {
+                session: entry.session,
+                imsi: entry.imsi,
+                tenant: entry.tenant,
+                address: entry.address,
+                forwards: entry.forward,
+            }),
+            Place::Free | Place::Silent(_) => None,
+        })
+    }
+
     /// How many sessions pass packets.
     pub const fn forwarding(&self) -> u32 {
         self.forwarding
@@ -206,7 +238,7 @@ impl Worker {
 
     /// Makes this worker forward to a prefix that nobody declared, for tests of the proof.
     #[cfg(test)]
-    pub(crate) fn plant_leak(&mut self, tenant: crate::TenantId, prefix: heiiki_types::Prefix) {
+    pub(crate) fn plant_leak(&mut self, tenant: TenantId, prefix: heiiki_types::Prefix) {
         if let Some(tenant) = self.routes.tenant_mut(tenant) {
             tenant.egress.plant_leak(prefix);
         }
