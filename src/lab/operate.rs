@@ -3,7 +3,7 @@
 use core::fmt;
 use core::time::Duration;
 
-use heiiki_types::{HttpResponse, Method};
+use heiiki_types::{CallId, HttpRequest, HttpResponse, Method};
 use heiiki_ue_sim::{Event as UeEvent, UeCommand};
 
 use super::{AdminOf, AttachError, Cut, Lab, Network, PATIENCE, Session};
@@ -144,13 +144,35 @@ impl<N: Network> Lab<N> {
     /// # Errors
     /// When the HSS refuses the order.
     pub fn order(&mut self, sim: &str, verb: &str, reason: &str) -> Result<Cut, OperateError> {
-        let imsi = self.imsi(sim);
-        let target = format!("/v1/subscribers/{imsi}/{verb}");
-        let body = serde_json::json!({ "reason": reason, "actor": "lab" }).to_string();
+        let (target, body) = self.order_text(sim, verb, reason);
         let cut: Cut = read(&self.admin(AdminOf::Hss, Method::Post, &target, &body))?;
         self.follow(cut, Duration::from_secs(5), |c| {
             c.dark || c.verdict == "lifted"
         })
+    }
+
+    /// Gives the HSS an order and lets no time pass; see [`answer`](Self::answer).
+    pub fn start_order(&mut self, sim: &str, verb: &str, reason: &str) -> CallId {
+        let (target, body) = self.order_text(sim, verb, reason);
+        let request = HttpRequest {
+            method: Method::Post,
+            target,
+            bearer: Some(self.tokens.hss.clone()),
+            body: body.into_bytes(),
+        };
+        self.network.call(AdminOf::Hss, request)
+    }
+
+    /// The answer to an order that was not waited for, once it is there.
+    pub fn answer(&mut self, call: CallId) -> Option<HttpResponse> {
+        self.network.answer(call)
+    }
+
+    /// Path and body of an order.
+    fn order_text(&self, sim: &str, verb: &str, reason: &str) -> (String, String) {
+        let target = format!("/v1/subscribers/{}/{verb}", self.imsi(sim));
+        let body = serde_json::json!({ "reason": reason, "actor": "lab" });
+        (target, body.to_string())
     }
 
     /// Reads a cut's certificate again until it is as wanted, for at most `within`.
