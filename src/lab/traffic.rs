@@ -159,13 +159,13 @@ impl<N: Network> Lab<N> {
         token
     }
 
-    /// Ends a stream or a listening port and reports what it saw.
+    /// Ends a stream or a listening port and reports what it saw. One that ended with its bearer
+    /// reported then.
     pub fn stop_stream(&mut self, sim: &str, number: u64) -> Option<StreamReport> {
         let place = self.sim(sim);
-        let from = self.log().len();
         self.network
             .command(place, UeCommand::StopStream { token: number });
-        self.wait_ue(place, from, PATIENCE, |event| match event {
+        self.wait_ue(place, 0, PATIENCE, |event| match event {
             UeEvent::StreamDone { token, report } if *token == number => Some(*report),
             _ => None,
         })
