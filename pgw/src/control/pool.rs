@@ -125,7 +125,7 @@ impl AddressPool {
                 gives_up: None,
             },
             (Some(wanted), own) if own != Some(wanted.to_bits()) => {
-                self.new_reservation(imsi, wanted, own)?
+                self.new_reservation(now, imsi, wanted, own)?
             }
             (_, Some(own)) if self.place(own) == Place::Used => return Err(NoAddress::Taken),
             (_, Some(own)) => Lease {
@@ -141,6 +141,7 @@ impl AddressPool {
 
     fn new_reservation(
         &mut self,
+        now: Instant,
         imsi: Imsi,
         wanted: Ipv4Addr,
         own: Option<u32>,
@@ -149,6 +150,7 @@ impl AddressPool {
         if configured || !self.access.is_static(wanted) {
             return Err(NoAddress::NotStatic);
         }
+        self.end_rest(now, wanted.to_bits());
         let taken = self.owners.contains_key(&wanted.to_bits());
         if taken || self.place(wanted.to_bits()) != Place::Free {
             return Err(NoAddress::Taken);
@@ -159,6 +161,17 @@ impl AddressPool {
             is_new_reservation: true,
             gives_up: own.map(Ipv4Addr::from_bits),
         })
+    }
+
+    /// Frees an address that has rested for long enough, whoever else still waits in line.
+    fn end_rest(&mut self, now: Instant, bits: u32) {
+        let over = |rest: &(Instant, u32)| rest.1 == bits && rest.0 <= now;
+        if let Some(at) = self.resting.iter().position(over) {
+            self.resting.remove(at);
+            if self.place(bits) == Place::Resting {
+                self.set(bits, Place::Free);
+            }
+        }
     }
 
     fn dynamic(&mut self, now: Instant) -> Result<u32, NoAddress> {
@@ -282,6 +295,22 @@ mod tests {
             Err(NoAddress::Exhausted)
         );
         assert_eq!(pool.lease(at(160), imsi(9), None).unwrap().address, back);
+    }
+
+    /// Goal: a SIM gets its fixed address back from a pool that used it. Method: it was leased, rests,
+    /// and has rested, while the pool is far from full.
+    #[test]
+    fn an_address_that_rested_may_be_asked_for() {
+        let mut pool = pool("10.0.0.0/24", |_| {});
+        let wanted = pool.lease(at(0), imsi(1), None).unwrap().address;
+        pool.release(at(100), QUARANTINE, wanted);
+        assert_eq!(
+            pool.lease(at(159), imsi(2), Some(wanted)),
+            Err(NoAddress::Taken)
+        );
+        let lease = pool.lease(at(160), imsi(2), Some(wanted)).unwrap();
+        assert_eq!(lease.address, wanted);
+        assert_ne!(pool.lease(at(160), imsi(3), None).unwrap().address, wanted);
     }
 
     #[test]
