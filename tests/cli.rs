@@ -3,6 +3,7 @@
 #![allow(
     clippy::indexing_slicing,
     clippy::panic,
+    clippy::tests_outside_test_module,
     clippy::unwrap_used,
     reason = "what fails here fails the test"
 )]

@@ -2,6 +2,7 @@
 #![cfg(feature = "cli")]
 #![allow(
     clippy::panic,
+    clippy::tests_outside_test_module,
     clippy::unwrap_used,
     reason = "what fails here fails the test"
 )]

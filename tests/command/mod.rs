@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 /// A folder of its own for one test; goes with it.
-pub struct Folder(PathBuf);
+pub(crate) struct Folder(PathBuf);
 
 impl Folder {
-    pub fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         let name = format!("heiiki-test-{}-{name}", std::process::id());
         let path = std::env::temp_dir().join(name);
         let _ = std::fs::remove_dir_all(&path);
@@ -15,12 +15,12 @@ impl Folder {
         Self(path)
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.0.join(name)
     }
 
     /// Writes a file, and gives its path as text.
-    pub fn write(&self, name: &str, text: &str) -> String {
+    pub(crate) fn write(&self, name: &str, text: &str) -> String {
         let path = self.path(name);
         std::fs::write(&path, text).unwrap();
         path.to_str().unwrap().to_owned()
@@ -34,7 +34,7 @@ impl Drop for Folder {
 }
 
 /// One of the binaries of this package.
-pub fn binary(name: &str) -> &'static Path {
+pub(crate) fn binary(name: &str) -> &'static Path {
     Path::new(match name {
         "heiiki" => env!("CARGO_BIN_EXE_heiiki"),
         "hss" => env!("CARGO_BIN_EXE_hss"),
@@ -45,14 +45,14 @@ pub fn binary(name: &str) -> &'static Path {
 }
 
 /// What a command came to.
-pub struct Done {
-    pub code: Option<i32>,
-    pub out: String,
-    pub err: String,
+pub(crate) struct Done {
+    pub(crate) code: Option<i32>,
+    pub(crate) out: String,
+    pub(crate) err: String,
 }
 
 /// Runs a binary to its end.
-pub fn run(name: &str, args: &[&str]) -> Done {
+pub(crate) fn run(name: &str, args: &[&str]) -> Done {
     let Output {
         status,
         stdout,
@@ -72,14 +72,14 @@ pub fn run(name: &str, args: &[&str]) -> Done {
 impl Done {
     /// The exit code must be this one.
     #[track_caller]
-    pub fn exits(self, code: i32) -> Self {
+    pub(crate) fn exits(self, code: i32) -> Self {
         assert_eq!(self.code, Some(code), "\n{}\n{}", self.out, self.err);
         self
     }
 
     /// The standard error output must hold all of these.
     #[track_caller]
-    pub fn says(self, parts: &[&str]) -> Self {
+    pub(crate) fn says(self, parts: &[&str]) -> Self {
         for part in parts {
             assert!(self.err.contains(part), "no {part:?} in:\n{}", self.err);
         }
