@@ -9,6 +9,7 @@
 
 mod command;
 
+use core::sync::atomic::{AtomicU32, Ordering};
 use core::time::Duration;
 use std::io::{BufRead as _, BufReader};
 use std::net::{TcpListener, UdpSocket};
@@ -23,6 +24,7 @@ const PATIENCE: Duration = Duration::from_mins(1);
 /// A server, and the lines that it writes.
 struct Process {
     name: &'static str,
+    log: String,
     child: Child,
     lines: Receiver<String>,
     seen: Vec<String>,
@@ -47,6 +49,7 @@ impl Process {
         });
         Self {
             name,
+            log: log.to_owned(),
             child,
             lines,
             seen: Vec::new(),
@@ -58,7 +61,11 @@ impl Process {
     fn line(&mut self, parts: &[&str]) -> String {
         loop {
             let Ok(line) = self.lines.recv_timeout(PATIENCE) else {
-                panic!("{}: no line with {parts:?} in {:#?}", self.name, self.seen);
+                let log = std::fs::read_to_string(&self.log).unwrap_or_default();
+                panic!(
+                    "{}: no line with {parts:?} in {:#?}\n{log}",
+                    self.name, self.seen
+                );
             };
             self.seen.push(line.clone());
             if parts.iter().all(|part| line.contains(part)) {
@@ -97,13 +104,15 @@ fn word<'l>(line: &'l str, key: &str) -> &'l str {
         .unwrap_or_else(|| panic!("no {key} in {line}"))
 }
 
-/// The first three octets of loopback addresses that no other run has: GTP has fixed ports.
+/// The first three octets of loopback addresses that no other test has: GTP has fixed ports.
 fn free_addresses() -> String {
-    let start = std::process::id();
-    for n in 0..1_000_u32 {
-        let n = start.wrapping_add(n.wrapping_mul(257));
+    /// Two tests of this process never look at the same addresses, so none takes them between
+    /// another one's look and its start.
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    for _ in 0..1_000 {
+        let step = NEXT.fetch_add(1, Ordering::Relaxed);
+        let n = std::process::id().wrapping_add(step.wrapping_mul(257));
         let block = format!("127.{}.{}", 100 + n % 100, n / 100 % 250);
-        // Held until the end of this function only: the processes bind them next.
         let gtp = UdpSocket::bind(format!("{block}.3:2123"));
         if gtp.is_ok() && TcpListener::bind(format!("{block}.1:0")).is_ok() {
             return block;
