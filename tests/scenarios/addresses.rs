@@ -1,6 +1,6 @@
 //! Access points and the addresses that their sessions get.
 
-use std::net::Ipv4Addr;
+use core::net::Ipv4Addr;
 
 use heiiki::plan::{Sim, SubscribedApn};
 use heiiki_types::{Apn, Qci};

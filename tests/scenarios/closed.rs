@@ -1,8 +1,10 @@
 //! The closed gateway: nothing leaves but to the tenant's own prefixes.
 
-use std::net::{IpAddr, Ipv4Addr};
+use core::net::{IpAddr, Ipv4Addr};
 
 use heiiki::Lab;
+use heiiki::lab::Network;
+use heiiki_types::Protections;
 use heiiki_ue_sim::{ProbeOutcome, UeCommand};
 
 use crate::prelude::*;
@@ -36,7 +38,7 @@ fn nothing_outside_is_reached() {
         }
         assert!(refused(&mut lab, "not_declared") >= 3 * n);
     }
-    assert_eq!(heiiki::lab::Network::escaped(lab.network()), []);
+    assert_eq!(Network::escaped(lab.network()), []);
     assert_eq!(lab.audit().unwrap()["closed"], true);
 }
 
@@ -54,7 +56,7 @@ fn an_access_point_that_the_lab_opens_reaches_the_sentinel() {
         assert!(lab.udp("pc-2", target, 53).is_answered(), "{target}");
         assert!(!lab.ping("pc-1", target).is_answered(), "{target}");
     }
-    let escaped = heiiki::lab::Network::escaped(lab.network());
+    let escaped = Network::escaped(lab.network());
     assert!(escaped.len() >= OUTSIDE.len());
     assert!(
         escaped.iter().all(|e| e.tenant == 1 && e.open),
@@ -151,4 +153,44 @@ fn a_tunnel_in_a_tunnel_is_dropped() {
     ];
     inject(&mut lab, "pc-1", ipv4(own, INTRANET, 17, &udp));
     assert_eq!(refused(&mut lab, "tunnel_in_tunnel"), 1);
+}
+
+/// Goal: the closedness proof can fail. Method: each protection of the user plane switched off in
+/// turn, and none.
+#[test]
+fn the_proof_sees_every_protection_that_is_off() {
+    type Switch = fn(&mut Protections);
+    let switches: [(&str, Switch, bool); 7] = [
+        ("none", |_| {}, true),
+        ("source_check", |p| p.source_check = false, false),
+        ("tenant_isolation", |p| p.tenant_isolation = false, false),
+        ("ue_isolation", |p| p.ue_isolation = false, false),
+        (
+            "infrastructure_deny",
+            |p| p.infrastructure_deny = false,
+            false,
+        ),
+        ("closed_egress", |p| p.closed_egress = false, false),
+        ("bar", |p| p.bar = false, false),
+    ];
+    for (name, off, closed) in switches {
+        let mut lab = acme().sim("pc-1", "acme").weaken(off).build().unwrap();
+        lab.attach("pc-1").unwrap();
+        assert_eq!(lab.audit().unwrap()["closed"], closed, "{name}");
+    }
+}
+
+/// Goal: the probes above can fail. Method: closed egress is off, and a packet for the outside
+/// crosses SGi instead of being refused.
+#[test]
+fn without_closed_egress_a_packet_leaves() {
+    let builder = acme()
+        .sim("pc-1", "acme")
+        .weaken(|p| p.closed_egress = false);
+    let mut lab = builder.build().unwrap();
+    lab.attach("pc-1").unwrap();
+    let crossed = record(&mut lab, heiiki::Link::Sgi);
+    lab.ping("pc-1", OUTSIDE[0]);
+    assert_eq!(refused(&mut lab, "not_declared"), 0);
+    assert_eq!(crossed.lock().unwrap()[0], "ICMP from pgw");
 }

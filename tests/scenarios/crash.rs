@@ -7,7 +7,7 @@ use heiiki_ue_sim::UeCommand;
 
 use crate::prelude::*;
 
-fn bounce(lab: &mut Lab, node: NodeName, down: std::time::Duration) {
+fn bounce(lab: &mut Lab, node: NodeName, down: core::time::Duration) {
     lab.crash(node).unwrap();
     lab.run_for(down);
     lab.restart(node).unwrap();

@@ -1,6 +1,6 @@
 //! Suspend, pause, resume, terminate: what the UE is told, and that it stays dark.
 
-use heiiki::lab::{AdminOf, AttachError, OperateError};
+use heiiki::lab::{AdminOf, AttachError, Network, OperateError};
 use heiiki::plan::{NodeName, RefuseAt, SimState};
 use heiiki::world::{Verdict, nth};
 use heiiki::{Lab, Link};
@@ -10,8 +10,8 @@ use heiiki_ue_sim::{Event as UeEvent, Restriction, UeCommand};
 
 use crate::prelude::*;
 
-/// The cause in the network's last detach of a UE.
-fn detached_with(lab: &Lab, sim: &str) -> Option<Option<u8>> {
+/// The causes in the network's detaches of a UE.
+fn detaches(lab: &Lab, sim: &str) -> Vec<Option<u8>> {
     let seen = ue(lab, sim).filter_map(|e| match e {
         UeEvent::Detached {
             by_network: true,
@@ -20,7 +20,7 @@ fn detached_with(lab: &Lab, sim: &str) -> Option<Option<u8>> {
         } => Some(*cause),
         _ => None,
     });
-    seen.last()
+    seen.collect()
 }
 
 /// Goal: a lost SIM goes dark at once, hears a protected #8, and comes back after a resume. Method:
@@ -40,7 +40,7 @@ fn a_suspended_sim_goes_dark_and_a_resumed_one_comes_back() {
         (cut.who.as_str(), cut.why.as_str()),
         ("lab", "lost on the train")
     );
-    assert_eq!(detached_with(&lab, "pc-1"), Some(Some(8)));
+    assert_eq!(detaches(&lab, "pc-1"), [Some(8)]);
     assert_dark(&mut lab, "pc-1", "after the cut");
     let again = lab.try_attach("pc-1").unwrap_err();
     assert_eq!(again, AttachError::NotStarted(Restriction::UsimInvalid));
@@ -70,7 +70,7 @@ fn a_paused_sim_is_told_to_come_back_later() {
     lab.attach("pc-1").unwrap();
     assert!(lab.pause("pc-1", "unpaid").unwrap().dark);
     lab.run_for(s(5));
-    assert_eq!(detached_with(&lab, "pc-1"), Some(None));
+    assert_eq!(detaches(&lab, "pc-1"), [None]);
     assert_dark(&mut lab, "pc-1", "paused");
     let refused = lab.attach("pc-1").unwrap_err();
     let AttachError::Rejected {
@@ -292,7 +292,7 @@ fn streams_end_at_the_cut() {
         port: 4_000,
         every: ms(10),
     };
-    heiiki::lab::Network::start_downlink(lab.network(), &stream);
+    Network::start_downlink(lab.network(), &stream);
     lab.run_for(s(1));
     let cut = lab.suspend("pc-1", "stolen").unwrap();
     lab.run_for(s(1));
@@ -306,4 +306,32 @@ fn streams_end_at_the_cut() {
     // Two links lie between the UE and the gateway, 2 ms each, on either side of the boundary.
     assert!(after(sent.last_answered_sent_at) <= 4_000, "{sent:?}");
     assert!(after(got.last_received_at) <= 8_000, "{got:?}");
+}
+
+/// Goal: a cut holds at the gateway even if the HSS dies before it is on its disk. Method: the HSS
+/// is killed between the call to the gateway and the flush; it comes back knowing nothing or all.
+#[test]
+fn a_cut_that_died_before_its_commit_holds_at_the_gateway() {
+    for seed in 0..10 {
+        let builder = acme().sim("pc-1", "acme").seed(seed);
+        let mut lab = builder
+            .delay(core::time::Duration::from_micros(300))
+            .build()
+            .unwrap();
+        lab.attach("pc-1").unwrap();
+        let call = lab.start_order("pc-1", "suspend", "stolen");
+        lab.run_for(core::time::Duration::from_micros(700));
+        lab.crash(NodeName::Hss).unwrap();
+        lab.run_for(s(1));
+        assert_eq!(lab.answer(call), None, "nobody was told that it is done");
+        let what = format!("seed {seed}");
+        assert_dark(&mut lab, "pc-1", &what);
+        lab.restart(NodeName::Hss).unwrap();
+        lab.run_for(s(30));
+        assert_dark(&mut lab, "pc-1", &what);
+        lab.attach("pc-1").unwrap_err();
+        lab.resume("pc-1", "found").unwrap();
+        attach_patiently(&mut lab, "pc-1").unwrap();
+        assert_works(&mut lab, "pc-1", &what);
+    }
 }

@@ -1,7 +1,7 @@
 //! Power cuts in the middle of a write: what was answered is there, and what is half written is
 //! not.
 
-use std::time::Duration;
+use core::time::Duration;
 
 use heiiki::Lab;
 use heiiki::plan::NodeName::{Hss, Pgw};

@@ -6,7 +6,7 @@ use heiiki_ue_sim::UeCommand;
 use crate::prelude::*;
 
 /// An attach that began `after` ago; S6a is up.
-fn in_flight(after: std::time::Duration) -> Lab {
+fn in_flight(after: core::time::Duration) -> Lab {
     let mut lab = one_pc();
     lab.run_for(s(1));
     lab.command("pc-1", UeCommand::PowerOn);

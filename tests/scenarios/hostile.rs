@@ -7,7 +7,7 @@ use heiiki_ue_sim::{Event as UeEvent, NasProtection, UeCommand};
 use crate::prelude::*;
 
 /// A victim with a session, and Mallory, whose UE is on but not attached.
-fn scene() -> (Lab, Guti, std::net::Ipv4Addr) {
+fn scene() -> (Lab, Guti, core::net::Ipv4Addr) {
     let builder = acme().sim("victim", "acme").sim("mallory", "acme");
     let mut lab = builder.build().unwrap();
     let ip = lab.attach("victim").unwrap().ip;
@@ -26,7 +26,7 @@ fn send(lab: &mut Lab, sim: &str, pdu: Vec<u8>, protection: NasProtection) {
 }
 
 /// The victim noticed nothing: same session, no detach, and its page comes.
-fn assert_untouched(lab: &mut Lab, ip: std::net::Ipv4Addr, what: &str) {
+fn assert_untouched(lab: &mut Lab, ip: core::net::Ipv4Addr, what: &str) {
     assert_eq!(sessions(lab, "victim"), [ip], "{what}");
     let gone =
         ue(lab, "victim").any(|e| matches!(e, UeEvent::Detached { .. } | UeEvent::BearerReleased));

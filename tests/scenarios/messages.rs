@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use heiiki::log::{Entry, LabEvent, NodeEvent};
 use heiiki::plan::NodeName;
 use heiiki::world::Verdict;
 use heiiki::{Lab, Link};
@@ -21,14 +22,14 @@ fn a_day(lab: &mut Lab, what: &str) {
     lab.restart(NodeName::Hss).unwrap();
     lab.run_for(s(5));
     attach_patiently(lab, "pc-1").unwrap_or_else(|e| panic!("{what}: {e}"));
-    if lab.get("pc-1", "http://intranet/").is_err() {
-        // The UE was told of a bearer that its base station has not; it notices, or is noticed.
-        lab.run_for(s(30));
-        attach_patiently(lab, "pc-1").unwrap_or_else(|e| panic!("{what}: {e}"));
-    }
+    page_patiently(lab, "pc-1", what);
     assert_works(lab, "pc-1", what);
     assert!(lab.detach("pc-1", false), "{what}: no detach");
     lab.run_for(s(30));
+}
+
+fn is_fault(entry: &Entry) -> bool {
+    matches!(entry.event, NodeEvent::Lab(LabEvent::LinkFault { .. }))
 }
 
 /// The names of the messages of a good day on each signalling link.
@@ -51,6 +52,9 @@ fn strike_each(fate: &str, verdict: Verdict) {
             let mut lab = lab();
             strike(&mut lab, link, place, verdict);
             a_day(&mut lab, &what);
+            let struck = lab.log().iter().filter(|e| is_fault(e)).count();
+            // A connection that is not made leaves no message behind.
+            assert_eq!(struck, usize::from(!name.starts_with("Connect")), "{what}");
             assert_eq!(
                 sessions(&mut lab, "pc-1").len(),
                 0,
@@ -138,6 +142,7 @@ fn every_message_may_be_late() {
 /// on each link from the order on, dropped in turn; links to the operator too.
 #[test]
 fn every_message_of_a_cut_may_be_lost() {
+    let mut struck = 0;
     for link in [Link::S1Nas, Link::S6a, Link::S5C, Link::Admin] {
         for place in 0..6 {
             let what = format!("message {place} on {link} lost during a cut");
@@ -149,8 +154,10 @@ fn every_message_of_a_cut_may_be_lost() {
             assert!(cut.dark, "{what}: {cut:?}");
             lab.run_for(s(120));
             assert_dark(&mut lab, "pc-1", &what);
+            struck += lab.log().iter().filter(|e| is_fault(e)).count();
             assert!(lab.attach("pc-1").is_err(), "{what}");
             assert_dark(&mut lab, "pc-1", &what);
         }
     }
+    assert!(struck >= 8, "{struck} messages struck");
 }

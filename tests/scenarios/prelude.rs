@@ -1,8 +1,8 @@
 //! Ways to build the usual lab and to look at what it did.
 
-use std::net::Ipv4Addr;
+use core::net::Ipv4Addr;
+use core::time::Duration;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use heiiki::lab::{AdminOf, AttachError, Builder, Session};
 use heiiki::log::NodeEvent;
@@ -12,50 +12,50 @@ use heiiki_types::Method;
 use serde_json::Value;
 
 /// A builder with one tenant.
-pub fn acme() -> Builder {
+pub(crate) fn acme() -> Builder {
     Lab::builder().tenant("acme", "10.20.0.0/16")
 }
 
 /// A lab with one tenant and one SIM, `pc-1`.
-pub fn one_pc() -> Lab {
+pub(crate) fn one_pc() -> Lab {
     acme().sim("pc-1", "acme").build().unwrap()
 }
 
 /// The host `intranet` of a tenant whose range is 10.20.0.0/16.
-pub const INTRANET: Ipv4Addr = Ipv4Addr::new(10, 20, 0, 10);
+pub(crate) const INTRANET: Ipv4Addr = Ipv4Addr::new(10, 20, 0, 10);
 
 /// Seconds.
-pub const fn s(seconds: u64) -> Duration {
+pub(crate) const fn s(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
 /// Milliseconds.
-pub const fn ms(millis: u64) -> Duration {
+pub(crate) const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
-pub fn hss(lab: &Lab) -> impl Iterator<Item = &heiiki_hss::Event> {
+pub(crate) fn hss(lab: &Lab) -> impl Iterator<Item = &heiiki_hss::Event> {
     lab.log().iter().filter_map(|e| match &e.event {
         NodeEvent::Hss(event) => Some(event),
         _ => None,
     })
 }
 
-pub fn mme(lab: &Lab) -> impl Iterator<Item = &heiiki_mme::Event> {
+pub(crate) fn mme(lab: &Lab) -> impl Iterator<Item = &heiiki_mme::Event> {
     lab.log().iter().filter_map(|e| match &e.event {
         NodeEvent::Mme(event) => Some(event),
         _ => None,
     })
 }
 
-pub fn pgw(lab: &Lab) -> impl Iterator<Item = &heiiki_pgw::Event> {
+pub(crate) fn pgw(lab: &Lab) -> impl Iterator<Item = &heiiki_pgw::Event> {
     lab.log().iter().filter_map(|e| match &e.event {
         NodeEvent::Pgw(event) => Some(event),
         _ => None,
     })
 }
 
-pub fn ue<'a>(lab: &'a Lab, sim: &str) -> impl Iterator<Item = &'a heiiki_ue_sim::Event> {
+pub(crate) fn ue<'a>(lab: &'a Lab, sim: &str) -> impl Iterator<Item = &'a heiiki_ue_sim::Event> {
     let wanted = lab.imsi(sim);
     lab.log().iter().filter_map(move |e| match &e.event {
         NodeEvent::Ue { imsi, event } if *imsi == wanted => Some(event),
@@ -64,7 +64,7 @@ pub fn ue<'a>(lab: &'a Lab, sim: &str) -> impl Iterator<Item = &'a heiiki_ue_sim
 }
 
 /// The NAS messages of a name that the MME saw, as octets.
-pub fn nas(lab: &Lab, wanted: &str) -> Vec<Vec<u8>> {
+pub(crate) fn nas(lab: &Lab, wanted: &str) -> Vec<Vec<u8>> {
     let wires = mme(lab).filter_map(|event| match event {
         heiiki_mme::Event::Nas { name, wire, .. } if *name == wanted => Some(wire.clone()),
         _ => None,
@@ -73,7 +73,7 @@ pub fn nas(lab: &Lab, wanted: &str) -> Vec<Vec<u8>> {
 }
 
 /// What the HSS shows of a SIM.
-pub fn row(lab: &mut Lab, sim: &str) -> Value {
+pub(crate) fn row(lab: &mut Lab, sim: &str) -> Value {
     let target = format!("/v1/subscribers/{}", lab.imsi(sim));
     let response = lab.admin(AdminOf::Hss, Method::Get, &target, "");
     assert_eq!(response.status, 200, "{target}");
@@ -81,12 +81,12 @@ pub fn row(lab: &mut Lab, sim: &str) -> Value {
 }
 
 /// The last SEQ that the HSS issued for a SIM.
-pub fn seq(lab: &mut Lab, sim: &str) -> u64 {
+pub(crate) fn seq(lab: &mut Lab, sim: &str) -> u64 {
     row(lab, sim)["seq"].as_u64().unwrap()
 }
 
 /// The addresses of a SIM's sessions at the gateway.
-pub fn sessions(lab: &mut Lab, sim: &str) -> Vec<Ipv4Addr> {
+pub(crate) fn sessions(lab: &mut Lab, sim: &str) -> Vec<Ipv4Addr> {
     let imsi = lab.imsi(sim).to_string();
     let all = lab.sessions().unwrap();
     let own = all["sessions"]
@@ -99,7 +99,7 @@ pub fn sessions(lab: &mut Lab, sim: &str) -> Vec<Ipv4Addr> {
 }
 
 /// Whether the gateway bars a SIM.
-pub fn is_barred(lab: &mut Lab, sim: &str) -> bool {
+pub(crate) fn is_barred(lab: &mut Lab, sim: &str) -> bool {
     let imsi = lab.imsi(sim).to_string();
     let response = lab.admin(AdminOf::Pgw, Method::Get, "/v1/bars", "");
     let bars: Value = serde_json::from_slice(&response.body).unwrap();
@@ -108,13 +108,13 @@ pub fn is_barred(lab: &mut Lab, sim: &str) -> bool {
 }
 
 /// How many packets the gateway refused for this reason.
-pub fn refused(lab: &mut Lab, reason: &str) -> u64 {
+pub(crate) fn refused(lab: &mut Lab, reason: &str) -> u64 {
     let counters = lab.counters().unwrap();
     counters["refused"][reason].as_u64().unwrap_or(0)
 }
 
 /// The SIM has no service and gets none: nothing at the gateway, and the closedness proof holds.
-pub fn assert_dark(lab: &mut Lab, sim: &str, what: &str) {
+pub(crate) fn assert_dark(lab: &mut Lab, sim: &str, what: &str) {
     assert!(is_barred(lab, sim), "{what}: no bar");
     assert_eq!(
         sessions(lab, sim),
@@ -130,7 +130,7 @@ pub fn assert_dark(lab: &mut Lab, sim: &str, what: &str) {
 }
 
 /// The SIM works: it has one session and gets its page.
-pub fn assert_works(lab: &mut Lab, sim: &str, what: &str) {
+pub(crate) fn assert_works(lab: &mut Lab, sim: &str, what: &str) {
     let page = lab.get(sim, "http://intranet/");
     assert!(
         page.as_ref().is_ok_and(|p| p.status == 200),
@@ -140,7 +140,7 @@ pub fn assert_works(lab: &mut Lab, sim: &str, what: &str) {
 }
 
 /// Attaches as a patient person would: waits out a back-off and tries again, up to ten times.
-pub fn attach_patiently(lab: &mut Lab, sim: &str) -> Result<Session, AttachError> {
+pub(crate) fn attach_patiently(lab: &mut Lab, sim: &str) -> Result<Session, AttachError> {
     let mut last = AttachError::TimedOut;
     for _ in 0..10 {
         match lab.attach(sim) {
@@ -160,8 +160,25 @@ pub fn attach_patiently(lab: &mut Lab, sim: &str) -> Result<Session, AttachError
     Err(last)
 }
 
+/// Fetches the page as a patient person would: a few times, and once more after a new attach. A UE
+/// may hold an ATTACH ACCEPT for a bearer that its base station never heard of.
+pub(crate) fn page_patiently(lab: &mut Lab, sim: &str, what: &str) {
+    for _ in 0..8 {
+        let is_page = |lab: &mut Lab| {
+            let page = lab.get(sim, "http://intranet/");
+            page.is_ok_and(|p| p.status == 200)
+        };
+        if (0..3).any(|_| is_page(lab)) {
+            return;
+        }
+        lab.run_for(s(30));
+        attach_patiently(lab, sim).unwrap_or_else(|e| panic!("{what}: {e}"));
+    }
+    panic!("{what}: no page");
+}
+
 /// The names of all messages on a link from now on, in order.
-pub fn record(lab: &mut Lab, link: Link) -> Arc<Mutex<Vec<String>>> {
+pub(crate) fn record(lab: &mut Lab, link: Link) -> Arc<Mutex<Vec<String>>> {
     let names = Arc::new(Mutex::new(Vec::new()));
     let into = Arc::clone(&names);
     let rule = Box::new(move |packet: &heiiki::world::Packet<'_>| {
@@ -174,7 +191,7 @@ pub fn record(lab: &mut Lab, link: Link) -> Arc<Mutex<Vec<String>>> {
 }
 
 /// Lets this happen to the message at this place (from 0) of a link, counted from now.
-pub fn strike(lab: &mut Lab, link: Link, place: usize, verdict: Verdict) {
+pub(crate) fn strike(lab: &mut Lab, link: Link, place: usize, verdict: Verdict) {
     let mut seen = 0;
     let rule = Box::new(move |_: &heiiki::world::Packet<'_>| {
         seen += 1;
@@ -188,7 +205,7 @@ pub fn strike(lab: &mut Lab, link: Link, place: usize, verdict: Verdict) {
 }
 
 /// An IPv4 packet, RFC 791 §3.1.
-pub fn ipv4(from: Ipv4Addr, to: Ipv4Addr, protocol: u8, payload: &[u8]) -> Vec<u8> {
+pub(crate) fn ipv4(from: Ipv4Addr, to: Ipv4Addr, protocol: u8, payload: &[u8]) -> Vec<u8> {
     let [high, low] = u16::try_from(20 + payload.len()).unwrap().to_be_bytes();
     let mut header = vec![0x45, 0, high, low, 0, 1, 0, 0, 64, protocol, 0, 0];
     header.extend(from.octets());
@@ -199,7 +216,7 @@ pub fn ipv4(from: Ipv4Addr, to: Ipv4Addr, protocol: u8, payload: &[u8]) -> Vec<u
 }
 
 /// An ICMP echo request, RFC 792.
-pub fn echo_request(from: Ipv4Addr, to: Ipv4Addr) -> Vec<u8> {
+pub(crate) fn echo_request(from: Ipv4Addr, to: Ipv4Addr) -> Vec<u8> {
     let mut icmp = *b"\x08\0\0\0\0\x01\0\x01whose is this";
     let sum = checksum(&icmp);
     icmp[2..4].copy_from_slice(&sum);

@@ -52,7 +52,7 @@ fn one_tenant_does_not_reach_another() {
     lab.attach("red").unwrap();
     let blue = lab.attach("blue").unwrap().ip;
     let host = lab.plan().tenants[1].hosts[0].address;
-    let std::net::IpAddr::V4(host) = host else {
+    let core::net::IpAddr::V4(host) = host else {
         panic!("{host}");
     };
     assert!(
