@@ -16,16 +16,24 @@ fn run(seed: u64, operations: usize) -> swarm::Report {
 
 #[test]
 fn twenty_seeds_keep_the_invariants() {
-    // SIM_SEEDS=100..200 runs others.
-    let seeds = std::env::var("SIM_SEEDS").ok().and_then(|text| {
+    // SIM_SEEDS=100..200 runs others, SIM_OPS=300 makes them longer.
+    let asked = |name| std::env::var(name).ok();
+    let seeds = asked("SIM_SEEDS").and_then(|text| {
         let (from, to) = text.split_once("..")?;
         Some(from.parse().ok()?..to.parse().ok()?)
     });
-    let mut attaches = 0;
-    for seed in seeds.unwrap_or(SEEDS) {
-        attaches += run(seed, OPERATIONS).attaches;
+    let operations = asked("SIM_OPS").and_then(|text| text.parse().ok());
+    let (mut attaches, mut failures) = (0, Vec::new());
+    let seeds = seeds.unwrap_or(SEEDS);
+    let enough = (seeds.end - seeds.start) * 5;
+    for seed in seeds {
+        match swarm::run(seed, operations.unwrap_or(OPERATIONS)) {
+            Ok(report) => attaches += report.attaches,
+            Err(failure) => failures.push(failure.to_string()),
+        }
     }
-    assert!(attaches > 100, "the swarm did little: {attaches} attaches");
+    assert!(failures.is_empty(), "{}", failures.join("\n\n"));
+    assert!(attaches as u64 > enough, "only {attaches} attaches");
 }
 
 #[test]

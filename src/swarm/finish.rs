@@ -13,6 +13,9 @@ use crate::world::{Link, LinkProfile};
 
 /// Longer than any quarantine, retransmission or reconnection.
 const SETTLE: Duration = Duration::from_secs(200);
+/// Longer than what an unprotected refusal keeps a UE away: T3247, 30 to 60 minutes (TS 24.301
+/// §5.3.7b). T3346 is shorter.
+const BACK_OFF: Duration = Duration::from_mins(61);
 /// Longer than an attach in a network without faults, back-offs aside.
 const ATTACH: Duration = Duration::from_secs(20);
 
@@ -89,8 +92,8 @@ impl Run {
                 }
             }
         }
-        // Lifts reach the gateway, and their retries too.
-        self.let_pass(SETTLE)
+        // Lifts reach the gateway, and what keeps UEs away ends.
+        self.let_pass(BACK_OFF)
     }
 
     fn attach_all(&mut self) -> Result<(), String> {

@@ -35,8 +35,8 @@ struct Downlink {
     tenant: usize,
     /// The SGW's end for signalling, and the number of the request that named the tunnel.
     request: (End, u32),
-    /// Known from the answer on.
-    address: Option<Ipv4Addr>,
+    /// The gateway's end, from the answer on. A gateway that restarted may give another.
+    up: Option<End>,
 }
 
 /// Where the gateway receives what comes from a session.
@@ -45,7 +45,6 @@ struct Uplink {
     imsi: Imsi,
     tenant: usize,
     address: Ipv4Addr,
-    down: End,
     control: Teid,
     request: (End, u32),
     ended: bool,
@@ -227,7 +226,7 @@ impl Tunnels {
                         imsi: request.imsi?,
                         tenant: truth.tenant_of(&request.apn)?,
                         request: session,
-                        address: None,
+                        up: None,
                     };
                     self.down.insert(down, downlink);
                     self.requests.insert(control, down);
@@ -261,13 +260,12 @@ impl Tunnels {
         if self.up.get(&tunnel).is_some_and(again) {
             return None;
         }
-        downlink.address = Some(address);
+        downlink.up = Some(tunnel);
         let (imsi, tenant) = (downlink.imsi, downlink.tenant);
         let uplink = Uplink {
             imsi,
             tenant,
             address,
-            down,
             control,
             request,
             ended: false,
@@ -391,18 +389,16 @@ impl Tunnels {
             );
         }
         let (_, destination) = addresses_of(packet)?;
-        let own = down.address.map(IpAddr::V4);
-        if own.is_some_and(|own| own != destination) {
+        // Packets may come before the session is answered.
+        let up = down.up.and_then(|end| self.up.get(&end));
+        if up.is_some_and(|up| IpAddr::V4(up.address) != destination) {
             return broken(
                 5,
                 format!("a packet for {destination} goes to {imsi}, which has another address"),
             );
         }
         let passes = dark.passes(imsi, "to the SGW");
-        passes.or_else(|| {
-            let uplink = self.up.values().find(|u| u.down == tunnel)?;
-            outlived(uplink)
-        })
+        passes.or_else(|| outlived(up?))
     }
 
     fn to_gateway(&self, tunnel: End) -> Option<Violation> {
