@@ -1,10 +1,11 @@
 //! UEs that come and go.
 
+use core::fmt::Write as _;
 use core::time::Duration;
+use std::collections::BTreeMap;
 
 use heiiki_types::Apn;
 use heiiki_ue_sim::{Event as UeEvent, UeCommand};
-use std::collections::BTreeMap;
 
 use super::run::{Outcome, Run};
 use super::title;
@@ -218,7 +219,7 @@ fn judge<N: Network>(
     if let Some(first) = errors.first() {
         let same = errors.iter().filter(|e| **e == *first).count();
         let gap = if detail.is_empty() { "" } else { "; " };
-        detail.push_str(&format!("{gap}{same}/{of} {first}"));
+        let _ = write!(detail, "{gap}{same}/{of} {first}");
     }
     let faults = attached
         .iter()

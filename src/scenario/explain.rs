@@ -20,7 +20,7 @@ use super::run::Run;
 use super::target::Region;
 use crate::lab::{AdminOf, Network};
 use crate::log::NodeEvent;
-use crate::plan::{SimRef, UeToUe, Via};
+use crate::plan::{NodeName, SimRef, UeToUe, Via};
 
 /// From this many UEs on the gateway's totals are read instead of each session's counters.
 const ONE_BY_ONE: usize = 100;
@@ -52,7 +52,7 @@ impl<N: Network> Run<'_, N> {
 
     fn counts(&mut self, ues: &[SimRef]) -> Counts {
         let mut counts = Counts::new();
-        if ues.len() > ONE_BY_ONE {
+        if ues.len() > ONE_BY_ONE && !self.down.contains(&NodeName::Pgw) {
             let all = self.lab.counters().unwrap_or_default();
             add(&mut counts, None, all.get("refused"));
             return counts;
@@ -66,8 +66,11 @@ impl<N: Network> Run<'_, N> {
         counts
     }
 
-    /// The gateway's counters of each session of a SIM.
+    /// The gateway's counters of each session of a SIM; none while the gateway is down.
     pub(super) fn session_counters(&mut self, imsi: Imsi) -> Vec<Value> {
+        if self.down.contains(&NodeName::Pgw) {
+            return Vec::new();
+        }
         let target = format!("/v1/counters?imsi={imsi}");
         let response = self.lab.admin(AdminOf::Pgw, Method::Get, &target, "");
         let reply: Value = serde_json::from_slice(&response.body).unwrap_or_default();

@@ -9,7 +9,7 @@ use super::value::{Seen, wanted};
 use crate::lab::Network;
 use crate::log::NodeEvent;
 use crate::observe::Verdict;
-use crate::plan::{Assert, Destination, Direction, Figure, SimRef};
+use crate::plan::{Assert, Destination, Direction, Figure, NodeName, SimRef};
 
 impl<N: Network> Run<'_, N> {
     /// Compares a figure with what is wanted of it.
@@ -162,6 +162,9 @@ impl<N: Network> Run<'_, N> {
     /// Packets that the gateway refused: by its totals, or for a tenant by the sessions of its
     /// SIMs, those that have ended included.
     fn drops(&mut self, reason: Option<&str>, tenant: Option<&str>) -> Seen {
+        if self.down.contains(&NodeName::Pgw) {
+            return Seen::Unknown("the gateway is down");
+        }
         let Some(tenant) = tenant else {
             return match self.lab.counters() {
                 Ok(counters) => Seen::Count(sum(counters.get("refused"), reason)),

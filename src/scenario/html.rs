@@ -106,13 +106,14 @@ fn certificate(cut: &CutReport, out: &mut String) {
         escape(&cut.reason),
     );
     let time = |us: Option<u64>| {
-        us.map_or("not observed".to_owned(), |us| {
-            short(Duration::from_micros(us))
-        })
+        us.map_or_else(
+            || "not observed".to_owned(),
+            |us| short(Duration::from_micros(us)),
+        )
     };
     let after = cut
         .packets_after_cut
-        .map_or("not observed".to_owned(), |n| n.to_string());
+        .map_or_else(|| "not observed".to_owned(), |n| n.to_string());
     let _ = writeln!(
         out,
         "<p><b>Time to cut: uplink {}, downlink {}.</b> Packets forwarded after the cut: {after}. \
@@ -142,7 +143,7 @@ fn certificate(cut: &CutReport, out: &mut String) {
     out.push_str("<table><tr><th>stamp<th>what<th>after t0<th>source</tr>\n");
     for (name, what, at) in rows {
         let absent = if name == "t8" { "none seen" } else { "-" };
-        let at = at.map_or(absent.to_owned(), |at: Instant| short(at.since(s.t0)));
+        let at = at.map_or_else(|| absent.to_owned(), |at: Instant| short(at.since(s.t0)));
         let source = cut.sources.get(name).copied().unwrap_or_default();
         let _ = writeln!(
             out,
@@ -156,7 +157,11 @@ fn certificate(cut: &CutReport, out: &mut String) {
         }
     }
     for line in &cut.not_observable {
-        let _ = writeln!(out, "<p class=\"warn\">Not observable: {}.</p>", escape(line));
+        let _ = writeln!(
+            out,
+            "<p class=\"warn\">Not observable: {}.</p>",
+            escape(line)
+        );
     }
 }
 

@@ -79,9 +79,10 @@ impl<W: Write> Terminal<W> {
     /// Writes the cuts, the assertions and the verdict; `out` is the folder with the evidence.
     pub fn conclude(&mut self, report: &Report, out: &Path) {
         for cut in &report.cuts {
-            let remarks: String =
-                cut.remarks().iter().map(|remark| format!("  {remark}\n")).collect();
-            self.write(&format!("\nThe cut of {}, beside its stamps:\n{remarks}", cut.sim));
+            self.write(&format!("\nThe cut of {}, beside its stamps:\n", cut.sim));
+            for remark in cut.remarks() {
+                self.write(&format!("  {remark}\n"));
+            }
         }
         self.write(&report.summary(out).render(self.style));
         for why in &report.unproved {

@@ -12,7 +12,7 @@ use super::title;
 use crate::lab::{AdminOf, Cut, Network};
 use crate::log::{Entry, NodeEvent};
 use crate::observe::{Stamps, short};
-use crate::plan::{SimRef, Verb};
+use crate::plan::{NodeName, SimRef, Verb};
 
 /// How long the end of a run waits for a cut to be clean.
 const CLEAN: Duration = Duration::from_secs(5);
@@ -169,9 +169,9 @@ impl<N: Network> Run<'_, N> {
         for mut cut in mine {
             self.stop_streams(&[cut.sim]);
             let settled = |c: &Cut| c.clean || c.verdict == "superseded";
-            let latest = self.lab.cut(&cut.certificate.cut);
-            if let Ok(latest) = latest.and_then(|c| self.lab.follow(c, CLEAN, settled)) {
-                cut.certificate = latest;
+            if let Some(latest) = self.latest(&cut) {
+                let latest = self.lab.follow(latest, CLEAN, settled);
+                cut.certificate = latest.unwrap_or(cut.certificate);
             }
             if cut.certificate.t2.is_some() && detached(self.lab.log(), &cut).is_none() {
                 self.lab.wait(cut.log_at, DETACH, |entry| {
@@ -186,7 +186,7 @@ impl<N: Network> Run<'_, N> {
     /// The last cut of a SIM as it stands.
     pub(super) fn last_cut(&mut self, sim: SimRef) -> Option<CutReport> {
         if let Some(mut open) = self.cuts.iter().rfind(|cut| cut.sim == sim).cloned() {
-            if let Ok(latest) = self.lab.cut(&open.certificate.cut) {
+            if let Some(latest) = self.latest(&open) {
                 open.certificate = latest;
             }
             return Some(self.certify(&open));
@@ -195,17 +195,38 @@ impl<N: Network> Run<'_, N> {
         self.closed.iter().rfind(|cut| cut.sim == name).cloned()
     }
 
+    /// The certificate as it stands now; none while the HSS is down.
+    fn latest(&mut self, cut: &OpenCut) -> Option<Cut> {
+        if self.down.contains(&NodeName::Hss) {
+            return None;
+        }
+        self.lab.cut(&cut.certificate.cut).ok()
+    }
+
+    /// The same in the words of the HSS.
+    fn certificate(&mut self, id: &str) -> Value {
+        if self.down.contains(&NodeName::Hss) {
+            return Value::Null;
+        }
+        let response = self
+            .lab
+            .admin(AdminOf::Hss, Method::Get, &format!("/v1/cuts/{id}"), "");
+        serde_json::from_slice(&response.body).unwrap_or_default()
+    }
+
     /// When the cut of a SIM that is still open began.
     pub(super) fn t0(&self, sim: SimRef) -> Option<Instant> {
-        self.cuts.iter().rfind(|cut| cut.sim == sim).map(|cut| cut.certificate.t0())
+        self.cuts
+            .iter()
+            .rfind(|cut| cut.sim == sim)
+            .map(|cut| cut.certificate.t0())
     }
 
     fn certify(&mut self, open: &OpenCut) -> CutReport {
         let cut = &open.certificate;
         let (stamps, sources) = stamps(cut, self.lab.log(), open);
         let packets_after_cut = self.packets_after(open);
-        let target = format!("/v1/cuts/{}", cut.cut);
-        let whole = self.lab.admin(AdminOf::Hss, Method::Get, &target, "");
+        let certificate = self.certificate(&cut.cut);
         let micros = |stamp| cut.since_t0(stamp).map(whole_micros);
         let sim = self.name(open.sim);
         CutReport {
@@ -228,7 +249,7 @@ impl<N: Network> Run<'_, N> {
                 .filter(|line| !(line.starts_with("t6") && stamps.t6.is_some()))
                 .cloned()
                 .collect(),
-            certificate: serde_json::from_slice(&whole.body).unwrap_or_default(),
+            certificate,
             stamps,
             sim,
         }
@@ -252,6 +273,9 @@ impl<N: Network> Run<'_, N> {
     /// Packets that the gateway forwarded for the SIM after t5: none when it does not say when t5
     /// was. A session that was not there at t0, and that nobody allowed, counts in full.
     fn packets_after(&mut self, open: &OpenCut) -> Option<u64> {
+        if self.down.contains(&NodeName::Pgw) {
+            return None;
+        }
         let cut = &open.certificate;
         let t5 = Instant::from_micros(cut.t5_uplink?.max(cut.t5_downlink?));
         let mut living = self.session_packets(open.imsi);

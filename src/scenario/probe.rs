@@ -90,7 +90,7 @@ impl<N: Network> Run<'_, N> {
                 .into_iter()
                 .map(|shot| (self.send(&shot), shot))
                 .collect();
-            hits.extend(self.wait_for(from, step.within, sent));
+            hits.extend(self.wait_for(from, step.within, &sent));
         }
         self.judge(step, hits, &before, expect, outcome)
     }
@@ -115,7 +115,7 @@ impl<N: Network> Run<'_, N> {
                 sent.insert(self.send(shot), shot.clone());
             }
         }
-        let hits = self.wait_for(from, step.within, sent);
+        let hits = self.wait_for(from, step.within, &sent);
         self.judge(step, hits, &before, expect, outcome)
     }
 
@@ -167,7 +167,7 @@ impl<N: Network> Run<'_, N> {
         token
     }
 
-    fn wait_for(&mut self, from: usize, within: Duration, sent: BTreeMap<u64, Shot>) -> Vec<Hit> {
+    fn wait_for(&mut self, from: usize, within: Duration, sent: &BTreeMap<u64, Shot>) -> Vec<Hit> {
         let outcomes = self.collect(from, within, sent.len(), |entry| match &entry.event {
             NodeEvent::Ue {
                 event:

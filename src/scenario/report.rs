@@ -240,6 +240,11 @@ pub struct TransferRecord {
 }
 
 impl TransferRecord {
+    /// Whether it came and is not known to be wrong.
+    pub(super) fn is_right(&self) -> bool {
+        self.status == Some(200) && self.is_intact() != Some(false)
+    }
+
     /// Whether every octet came and was right; none when nothing complete came, or nobody knows
     /// what it should be.
     pub fn is_intact(&self) -> Option<bool> {
@@ -313,7 +318,9 @@ impl StepReport {
 impl DirectionView {
     /// In words, for a direction by name.
     pub(super) fn text(&self, direction: &str) -> String {
-        let last = self.last_received_us.map_or_else(|| "never".to_owned(), around_t0);
+        let last = self
+            .last_received_us
+            .map_or_else(|| "never".to_owned(), around_t0);
         let left = self.last_passed_sent_us.map(around_t0);
         let left = left.map_or_else(String::new, |left| format!(", having left {left}"));
         format!(
@@ -327,7 +334,10 @@ impl DirectionView {
 /// A time relative to t0, in words.
 pub(super) fn around_t0(us: i64) -> String {
     let side = if us < 0 { "before" } else { "after" };
-    format!("{} {side} t0", short(Duration::from_micros(us.unsigned_abs())))
+    format!(
+        "{} {side} t0",
+        short(Duration::from_micros(us.unsigned_abs()))
+    )
 }
 
 impl CutReport {
@@ -335,10 +345,18 @@ impl CutReport {
     /// the certificate.
     pub(super) fn remarks(&self) -> Vec<String> {
         let views = [("uplink", &self.uplink), ("downlink", &self.downlink)];
-        let views = views.into_iter().filter_map(|(name, view)| Some(view.as_ref()?.text(name)));
-        let other = self.sources.iter().filter(|(_, source)| **source != CERTIFICATE);
+        let views = views
+            .into_iter()
+            .filter_map(|(name, view)| Some(view.as_ref()?.text(name)));
+        let other = self
+            .sources
+            .iter()
+            .filter(|(_, source)| **source != CERTIFICATE);
         let other = other.map(|(stamp, source)| format!("{stamp} is from the {source}"));
-        let missing = self.not_observable.iter().map(|line| format!("not observable: {line}"));
+        let missing = self
+            .not_observable
+            .iter()
+            .map(|line| format!("not observable: {line}"));
         views.chain(other).chain(missing).collect()
     }
 

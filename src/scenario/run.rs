@@ -1,8 +1,9 @@
 //! The steps of a scenario, one after the other, and what they come to together.
 
 use core::any::TypeId;
+use core::fmt::Write as _;
 use core::time::Duration;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use heiiki_types::{Imsi, Instant};
 
@@ -20,7 +21,7 @@ use super::{Observer, title};
 use crate::lab::{Lab, Network};
 use crate::log::Entry;
 use crate::observe::{Mark, Verdict};
-use crate::plan::{Action, Destination, Scenario, SimRef, Step};
+use crate::plan::{Action, Assert, Destination, NodeName, Scenario, SimRef, Step};
 use crate::world::World;
 
 /// Runs a scenario in a lab that was made from its plan, and tells `observer` on the way.
@@ -97,7 +98,7 @@ impl Outcome {
             line.push_str(wrong);
         }
         if wrong.len() > SHOWN {
-            line.push_str(&format!("; and {} more", wrong.len() - SHOWN));
+            let _ = write!(line, "; and {} more", wrong.len() - SHOWN);
         }
         line
     }
@@ -119,6 +120,9 @@ pub(super) struct Run<'a, N> {
     pub(super) transfers: Vec<TransferRecord>,
     pub(super) ended_streams: Vec<StreamRecord>,
     pub(super) asserts: Vec<AssertReport>,
+    /// Nodes that the scenario has killed. Nobody asks them anything: waiting for an answer would
+    /// change the run.
+    pub(super) down: BTreeSet<NodeName>,
     steps: Vec<StepReport>,
     unproved: Vec<String>,
 }
@@ -142,6 +146,7 @@ impl<'a, N: Network> Run<'a, N> {
             transfers: Vec::new(),
             ended_streams: Vec::new(),
             asserts: Vec::new(),
+            down: BTreeSet::new(),
             steps: Vec::new(),
             unproved: Vec::new(),
         }
@@ -226,24 +231,33 @@ impl<'a, N: Network> Run<'a, N> {
                 self.lab.run_for(*time);
                 Outcome::note(crate::observe::short(*time))
             }
-            Action::Expect(assert) => {
-                let report = self.assert(assert);
-                let detail = format!("{}, wanted {}", report.seen, report.wanted);
-                let mark = match report.verdict {
-                    Verdict::Pass => Mark::Pass,
-                    Verdict::Fail => Mark::Fail,
-                    Verdict::Inconclusive => Mark::Note,
-                };
-                self.asserts.push(report);
-                Outcome {
-                    detail,
-                    mark: Some(mark),
-                    ..Outcome::default()
-                }
+            Action::Expect(assert) => self.expect(assert),
+            Action::Crash(node) => {
+                self.down.insert(*node);
+                done(self.lab.crash(*node))
             }
-            Action::Crash(node) => done(self.lab.crash(*node)),
-            Action::Restart(node) => done(self.lab.restart(*node)),
+            Action::Restart(node) => {
+                self.down.remove(node);
+                done(self.lab.restart(*node))
+            }
             Action::Link { link, rule } => done(self.lab.network().link(*link, rule)),
+        }
+    }
+
+    /// Checks something at this moment.
+    fn expect(&mut self, assert: &Assert) -> Outcome {
+        let report = self.assert(assert);
+        let detail = format!("{}, wanted {}", report.seen, report.wanted);
+        let mark = match report.verdict {
+            Verdict::Pass => Mark::Pass,
+            Verdict::Fail => Mark::Fail,
+            Verdict::Inconclusive => Mark::Note,
+        };
+        self.asserts.push(report);
+        Outcome {
+            detail,
+            mark: Some(mark),
+            ..Outcome::default()
         }
     }
 
@@ -339,7 +353,12 @@ impl<'a, N: Network> Run<'a, N> {
 
     fn report(mut self, clock: &'static str) -> Report {
         let sentinel = self.sentinel();
-        let (counters, audit) = (self.lab.counters(), self.lab.audit());
+        let (counters, audit) = if self.down.contains(&NodeName::Pgw) {
+            Default::default()
+        } else {
+            let (counters, audit) = (self.lab.counters(), self.lab.audit());
+            (counters.unwrap_or_default(), audit.unwrap_or_default())
+        };
         let verdict = self.verdict();
         let began = self.steps.first().map(|s| s.began.1);
         let run_time = self.lab.now().since(self.start);
@@ -381,8 +400,8 @@ impl<'a, N: Network> Run<'a, N> {
             transfers: self.transfers,
             streams: self.ended_streams,
             sentinel,
-            counters: counters.unwrap_or_default(),
-            audit: audit.unwrap_or_default(),
+            counters,
+            audit,
             limits: &LIMITS,
         }
     }

@@ -78,7 +78,7 @@ impl<N: Network> Run<'_, N> {
         for (token, (sim, target)) in asked {
             let fetched = fetched.get(&token);
             let transfer = self.transfer(step, sim, &target, path, fetched);
-            let is_right = transfer.is_intact().unwrap_or(transfer.status == Some(200));
+            let is_right = transfer.is_right();
             answered += usize::from(is_right);
             times.extend(transfer.took_us.filter(|_| is_right));
             let met = match expect {

@@ -1,15 +1,16 @@
-//! Scenarios in virtual time.
+//! The scenario of the lost SIM, with and without what it is about.
 
 use std::path::Path;
 
 use heiiki_types::Protections;
 
-use super::evidence::{write_events, write_matrix};
-use super::{Report, Terminal, html, run};
+use super::wrong;
 use crate::file::load_scenario;
 use crate::lab::{Lab, virtual_lab};
 use crate::observe::{EventLog, Style, Verdict};
 use crate::plan::{Egress, Scenario, Size};
+use crate::scenario::evidence::{write_events, write_matrix};
+use crate::scenario::{Report, Terminal, html, run};
 
 const DELAY: core::time::Duration = core::time::Duration::from_millis(2);
 
@@ -27,13 +28,6 @@ fn play(scenario: &Scenario) -> Report {
     run(scenario, &mut lab(scenario, scenario.seed), &mut ())
 }
 
-/// What is wrong with a run, for the message of a failed test.
-fn wrong(report: &Report) -> Vec<String> {
-    let steps = report.steps.iter().flat_map(|s| &s.faults).cloned();
-    let asserts = report.asserts.iter().filter(|a| a.verdict != Verdict::Pass);
-    steps.chain(asserts.map(|a| format!("{}: {}", a.name, a.seen))).collect()
-}
-
 #[test]
 fn the_lost_sim_goes_dark_and_comes_back() {
     let scenario = lost_sim();
@@ -43,7 +37,10 @@ fn the_lost_sim_goes_dark_and_comes_back() {
     terminal.conclude(&report, Path::new("out"));
     let text = String::from_utf8(terminal.into_inner()).unwrap();
     assert_eq!(report.verdict, Verdict::Pass, "{text}");
-    assert!(text.contains("11/11 attached") && text.contains("PASS  13 of 13"), "{text}");
+    assert!(
+        text.contains("11/11 attached") && text.contains("PASS  13 of 13"),
+        "{text}"
+    );
     assert!(text.contains("t6 is from the event of the MME"), "{text}");
 
     let cut = &report.cuts[0];
@@ -68,19 +65,30 @@ fn one_seed_gives_one_log_and_another_seed_another() {
         let (mut events, mut matrix) = (Vec::new(), Vec::new());
         write_events(&report, lab.log(), &mut EventLog::new(&mut events)).unwrap();
         write_matrix(&report, &mut matrix).unwrap();
-        (String::from_utf8(events).unwrap(), matrix, html::page(&report))
+        (
+            String::from_utf8(events).unwrap(),
+            matrix,
+            html::page(&report),
+        )
     };
     let one = log(1);
     assert_eq!(one, log(1));
     assert_ne!(one.0, log(2).0);
-    let steps = one.0.lines().filter(|l| l.contains(r#""event":"step""#)).count();
+    let steps = one
+        .0
+        .lines()
+        .filter(|l| l.contains(r#""event":"step""#))
+        .count();
     assert_eq!(steps, scenario.steps.len());
-    assert!(!one.0.contains("/work") && !one.0.contains(env!("CARGO_PKG_VERSION")));
+    assert!(
+        !one.0.contains(env!("CARGO_MANIFEST_DIR")) && !one.0.contains(env!("CARGO_PKG_VERSION"))
+    );
 }
 
 #[test]
 fn every_protection_that_the_scenario_is_about_is_missed_when_it_is_off() {
-    let off: [(&str, fn(&mut Protections)); 6] = [
+    type Off = fn(&mut Protections);
+    let off: [(&str, Off); 6] = [
         ("tenant_isolation", |p| p.tenant_isolation = false),
         ("ue_isolation", |p| p.ue_isolation = false),
         ("infrastructure_deny", |p| p.infrastructure_deny = false),
@@ -92,8 +100,12 @@ fn every_protection_that_the_scenario_is_about_is_missed_when_it_is_off() {
         let mut scenario = lost_sim();
         switch_off(&mut scenario.protections);
         let report = play(&scenario);
-        println!("{name}: {:?} {:#?}", report.verdict, wrong(&report));
-        assert_eq!(report.verdict, Verdict::Fail, "{name}: {:?}", wrong(&report));
+        assert_eq!(
+            report.verdict,
+            Verdict::Fail,
+            "{name}: {:?}",
+            wrong(&report)
+        );
         let failed = report.asserts.iter().any(|a| a.verdict == Verdict::Fail);
         assert!(failed, "{name}: {:?}", wrong(&report));
     }
@@ -106,6 +118,18 @@ fn a_control_that_fails_makes_the_run_inconclusive() {
         apn.egress = Egress::Closed;
     }
     let report = play(&scenario);
-    assert_eq!(report.verdict, Verdict::Inconclusive, "{:?}", wrong(&report));
-    assert!(report.unproved.iter().any(|why| why.starts_with("the control")), "{:?}", report.unproved);
+    assert_eq!(
+        report.verdict,
+        Verdict::Inconclusive,
+        "{:?}",
+        wrong(&report)
+    );
+    assert!(
+        report
+            .unproved
+            .iter()
+            .any(|why| why.starts_with("the control")),
+        "{:?}",
+        report.unproved
+    );
 }
