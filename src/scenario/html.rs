@@ -20,6 +20,9 @@ th{font-weight:600;color:#555}td.n{text-align:right;font-variant-numeric:tabular
 .warn{border-left:4px solid #8a5a00;padding:.3rem .8rem;margin:.4rem 0}\
 @media print{body{margin:0;max-width:none;font-size:11px}h2{page-break-after:avoid}tr{page-break-inside:avoid}}";
 
+/// Rows of one table: a page is to be read. Everything is in the other files.
+const ROWS: usize = 300;
+
 /// The page.
 pub(super) fn page(report: &Report) -> String {
     let title = escape(&report.title);
@@ -185,7 +188,8 @@ fn matrix(report: &Report, out: &mut String) {
         "<h2>Reachability</h2>\n<p>Every attempt is in <code>matrix.csv</code>.</p>\n<table><tr><th>\
          source<th>destination<th>via<th>answered<th>refused<th>reason<th>evidence</tr>\n",
     );
-    for ((source, destination, via), probes) in cells {
+    let more = cells.len().saturating_sub(ROWS);
+    for ((source, destination, via), probes) in cells.into_iter().take(ROWS) {
         let answered = probes.iter().filter(|p| p.outcome == "answered").count();
         let refused = probes.len() - answered;
         let mut reasons: Vec<&str> = probes.iter().filter_map(|p| p.reason.as_deref()).collect();
@@ -209,6 +213,7 @@ fn matrix(report: &Report, out: &mut String) {
         );
     }
     out.push_str("</table>\n");
+    left_out(more, "matrix.csv", out);
     for row in &report.sentinel {
         let _ = writeln!(
             out,
@@ -278,7 +283,11 @@ fn transfers(report: &Report, out: &mut String) {
     out.push_str(
         "<h2>Pages and files</h2>\n<table><tr><th>SIM<th>what<th>octets<th>time<th>hash</tr>\n",
     );
-    for transfer in &report.transfers {
+    // What is wrong is never left out for want of room.
+    let mut transfers: Vec<_> = report.transfers.iter().collect();
+    transfers.sort_by_key(|t| t.is_right());
+    let more = transfers.len().saturating_sub(ROWS);
+    for transfer in transfers.into_iter().take(ROWS) {
         let hash = match transfer.is_intact() {
             Some(true) => "as expected",
             Some(false) => "WRONG",
@@ -297,6 +306,17 @@ fn transfers(report: &Report, out: &mut String) {
         );
     }
     out.push_str("</table>\n");
+    left_out(more, "report.json", out);
+}
+
+/// Says how many rows a table would have had more.
+fn left_out(more: usize, file: &str, out: &mut String) {
+    if more > 0 {
+        let _ = writeln!(
+            out,
+            "<p>... and {more} more rows, in <code>{file}</code>.</p>"
+        );
+    }
 }
 
 fn counters(report: &Report, out: &mut String) {
