@@ -10,7 +10,17 @@ fn sources() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut found = Vec::new();
     for folder in [
-        "src", "epc-types", "gtp", "diameter", "nas", "hss", "mme", "pgw", "ue-sim", "net", "tests",
+        "src",
+        "epc-types",
+        "gtp",
+        "diameter",
+        "nas",
+        "hss",
+        "mme",
+        "pgw",
+        "ue-sim",
+        "net",
+        "tests",
     ] {
         collect(&root.join(folder), &mut found);
     }
@@ -30,14 +40,18 @@ fn collect(folder: &Path, found: &mut Vec<PathBuf>) {
 }
 
 fn is_test(path: &Path) -> bool {
-    path.components().any(|c| matches!(c.as_os_str().to_str(), Some("tests" | "tests.rs")))
+    path.components()
+        .any(|c| matches!(c.as_os_str().to_str(), Some("tests" | "tests.rs")))
 }
 
 #[test]
 fn source_files_are_short() {
     for path in sources().iter().filter(|p| !is_test(p)) {
         let text = fs::read_to_string(path).unwrap();
-        let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+        let code = text
+            .split("#[cfg(test)]\nmod tests {")
+            .next()
+            .unwrap_or_default();
         let lines = code.lines().count();
         assert!(lines <= MAX_LINES, "{} has {lines} lines", path.display());
     }
@@ -46,7 +60,12 @@ fn source_files_are_short() {
 #[test]
 fn every_note_for_later_says_its_kind() {
     // Written in two parts, so that this file does not find itself.
-    let bare = [concat!("TO", "DO:"), concat!("TO", "DO "), concat!("FIX", "ME"), concat!("XX", "X")];
+    let bare = [
+        concat!("TO", "DO:"),
+        concat!("TO", "DO "),
+        concat!("FIX", "ME"),
+        concat!("XX", "X"),
+    ];
     for path in sources() {
         let text = fs::read_to_string(&path).unwrap();
         for (number, line) in text.lines().enumerate() {
@@ -59,7 +78,10 @@ fn every_note_for_later_says_its_kind() {
 #[test]
 fn no_module_is_a_bag() {
     for path in sources() {
-        let stem = path.file_stem().and_then(|s| s.to_str()).unwrap_or_default();
+        let stem = path
+            .file_stem()
+            .and_then(|s| s.to_str())
+            .unwrap_or_default();
         let bag = ["utils", "util", "common", "helpers", "manager", "misc"].contains(&stem);
         assert!(!bag, "{} has a name that says nothing", path.display());
     }

@@ -63,7 +63,11 @@ pub async fn run(
 
 /// Connects, from a certain address if one is given.
 async fn connect(local: Option<IpAddr>, peer: SocketAddr) -> io::Result<TcpStream> {
-    let socket = if peer.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    let socket = if peer.is_ipv4() {
+        TcpSocket::new_v4()?
+    } else {
+        TcpSocket::new_v6()?
+    };
     if let Some(local) = local.filter(|l| l.is_ipv4() == peer.is_ipv4()) {
         socket.bind(SocketAddr::new(local, 0))?;
     }

@@ -17,7 +17,7 @@ use heiiki_types::{Ambr, Arp, Key128, Prefix, Rng, Token};
 
 use super::failure::Failure;
 use super::token;
-use crate::driver::{HssSetup, PgwSetup, PgwStartError, Runtime, StartError};
+use crate::driver::{HssSetup, PgwSetup, PgwStartError, Runtime, StartError, Taps};
 use crate::file::{self, HssFile, Operator, PgwFile, RefuseAt, Secrets, SimState, Subscriber};
 use crate::lab::wiring;
 
@@ -135,6 +135,7 @@ pub(super) fn hss(path: &Path, file: &HssFile, rng: &mut Rng) -> Result<HssSetup
     }
     config.store(&file.store)?;
     Ok(HssSetup {
+        taps: Taps::default(),
         config: hss_config(file, gateways),
         tokens: Tokens {
             admin,
@@ -251,6 +252,7 @@ pub(super) fn pgw(path: &Path, file: &PgwFile, rng: &mut Rng) -> Result<PgwSetup
     }
     config.store(&file.store)?;
     Ok(PgwSetup {
+        taps: Taps::default(),
         config: pgw_config(file, tokens),
         admin: file.admin.listen,
         journal: file.store.join("pgw.journal"),

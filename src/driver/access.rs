@@ -14,18 +14,21 @@ use heiiki_ue_sim::{Enb, EnbConfig, UeCommand, UeId, UeProfile};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use super::Sink;
 use super::listen::StartError;
 use super::runtime::Runtime;
 use super::socket::{Sender, Socket};
 use super::storage::Storage;
 use super::thread::{Inbox, NodeThread, Waiting};
+use super::{Sink, Taps};
+use crate::Link;
 use crate::log::NodeEvent;
 
 /// What the access side needs beside the nodes' own configuration.
 pub struct AccessSetup {
     /// MME and SGW.
     pub mme: MmeConfig,
+    /// What crosses the sockets is reported here.
+    pub taps: Taps,
     /// The MME's journal.
     pub journal: PathBuf,
     /// The eNBs and the cards in them.
@@ -93,14 +96,16 @@ impl AccessServer {
             let inbox = mme.clone();
             let deliver: stream::Deliver =
                 Arc::new(move |input| inbox.send(heiiki_mme::Input::S6a(input)));
-            runtime.handle().spawn(stream::run(None, local, outputs, deliver))
+            runtime
+                .handle()
+                .spawn(stream::run(None, local, outputs, deliver))
         };
         let router = MmeRouter {
             inbox: mme.clone(),
             enbs: enbs.iter().map(|(id, w)| (*id, w.inbox())).collect(),
-            s5c: s5c.sender(),
-            s5u: s5u.sender(),
-            s1u: s1u.sender(),
+            s5c: s5c.sender(Link::S5C, &setup.taps),
+            s5u: s5u.sender(Link::S5U, &setup.taps),
+            s1u: s1u.sender(Link::S1U, &setup.taps),
             streams: stream_outputs,
             storage,
             sink: mme_sink,
@@ -133,6 +138,7 @@ impl AccessServer {
                 socket,
                 mme.clone(),
                 ue_sink,
+                &setup.taps,
             )
             .map_err(thread)?;
             running.push(enb);
@@ -201,12 +207,13 @@ fn start_enb(
     mut socket: Socket,
     mme: Inbox<Mme>,
     sink: &Sink,
+    taps: &Taps,
 ) -> io::Result<(NodeThread<Enb>, Socket)> {
     let inbox = waiting.inbox();
     socket.read("enb-udp", move |datagram| {
         inbox.send(heiiki_ue_sim::Input::S1u(datagram))
     })?;
-    let (id, sender, sink) = (config.id, socket.sender(), Arc::clone(sink));
+    let (id, sender, sink) = (config.id, socket.sender(Link::S1U, taps), Arc::clone(sink));
     let mut enb = Enb::new(config, rng);
     let mut imsis: Vec<Imsi> = Vec::with_capacity(cards.len());
     for card in cards {

@@ -4,21 +4,22 @@ use core::net::SocketAddr;
 use core::time::Duration;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use heiiki_hss::{Hss, HssConfig, Input, Output, SubscriberImport, Tokens};
 use heiiki_net::{http, stream};
-use heiiki_types::{HttpRequest, Rng};
+use heiiki_types::{ConnId, HttpRequest, Rng, StreamInput, StreamOutput};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use super::Sink;
 use super::admin::{Admin, Events};
 use super::listen::{StartError, listen};
 use super::runtime::Runtime;
 use super::storage::Storage;
 use super::thread::{Inbox, NodeThread, Waiting};
-use crate::log::NodeEvent;
+use super::{Sink, Taps};
+use crate::Link;
+use crate::log::{Frame, NodeEvent};
 
 /// How long a gateway may take to answer before the machine hears that it did not.
 const GATEWAY_TIMEOUT: Duration = Duration::from_secs(2);
@@ -35,6 +36,8 @@ pub struct HssSetup {
     pub s6a: SocketAddr,
     /// Where it listens for operators.
     pub admin: SocketAddr,
+    /// What crosses S6a is reported here.
+    pub taps: Taps,
     /// Its journal.
     pub journal: PathBuf,
     /// The HTTP interface of each gateway.
@@ -82,9 +85,17 @@ impl HssServer {
             .map_err(|e| StartError::new("store", setup.journal.display(), e))?
         };
         let (stream_outputs, outputs) = mpsc::unbounded_channel();
+        let tap = StreamTap {
+            taps: setup.taps,
+            local: s6a_address,
+            peers: Arc::default(),
+        };
         let streams = {
-            let inbox = inbox.clone();
-            let deliver: stream::Deliver = Arc::new(move |input| inbox.send(Input::Stream(input)));
+            let (inbox, tap) = (inbox.clone(), tap.clone());
+            let deliver: stream::Deliver = Arc::new(move |input| {
+                tap.received(&input);
+                inbox.send(Input::Stream(input));
+            });
             runtime
                 .handle()
                 .spawn(stream::run(Some(s6a), None, outputs, deliver))
@@ -105,6 +116,7 @@ impl HssServer {
             gateways: setup.gateways,
             runtime: runtime.handle().clone(),
             sink,
+            tap,
         };
         let machine = Hss::new(setup.config, rng, setup.tokens);
         let node = route
@@ -159,13 +171,56 @@ impl HssServer {
 /// Where the outputs of the machine go.
 struct Router {
     inbox: Inbox<Hss>,
-    streams: mpsc::UnboundedSender<heiiki_types::StreamOutput>,
+    streams: mpsc::UnboundedSender<StreamOutput>,
     storage: Storage,
     calls: Admin,
     events: Events,
     gateways: BTreeMap<String, SocketAddr>,
     runtime: tokio::runtime::Handle,
     sink: Sink,
+    tap: StreamTap,
+}
+
+/// Reports what crosses the connections of S6a.
+#[derive(Clone)]
+struct StreamTap {
+    taps: Taps,
+    local: SocketAddr,
+    /// Who is at the other end of each connection.
+    peers: Arc<Mutex<BTreeMap<ConnId, SocketAddr>>>,
+}
+
+impl StreamTap {
+    fn received(&self, input: &StreamInput) {
+        if !self.taps.is_on() {
+            return;
+        }
+        let mut peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
+        match input {
+            StreamInput::Accepted { conn, peer } => drop(peers.insert(*conn, *peer)),
+            StreamInput::Closed { conn } => drop(peers.remove(conn)),
+            StreamInput::Connected { .. } => {}
+            StreamInput::Data { conn, octets } => {
+                if let Some(from) = peers.get(conn).copied() {
+                    let to = self.local;
+                    self.taps
+                        .frame(Link::S6a, &Frame::Stream { from, to, octets });
+                }
+            }
+        }
+    }
+
+    fn sent(&self, output: &StreamOutput) {
+        let StreamOutput::Send { conn, octets } = output else {
+            return;
+        };
+        let peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(to) = peers.get(conn).copied() {
+            let from = self.local;
+            self.taps
+                .frame(Link::S6a, &Frame::Stream { from, to, octets });
+        }
+    }
 }
 
 impl Router {
@@ -175,7 +230,10 @@ impl Router {
 
     fn route(&mut self, output: Output) {
         match output {
-            Output::Stream(output) => drop(self.streams.send(output)),
+            Output::Stream(output) => {
+                self.tap.sent(&output);
+                drop(self.streams.send(output));
+            }
             Output::AdminReply { call, response } => self.calls.reply(call, response),
             Output::GatewayCall {
                 call,

@@ -11,7 +11,6 @@ use heiiki_pgw::{ConfigError, PgwConfig};
 use heiiki_types::Rng;
 use tokio::task::JoinHandle;
 
-use super::Sink;
 use super::admin::{Admin, Events};
 use super::listen::{StartError, listen};
 use super::runtime::Runtime;
@@ -19,6 +18,8 @@ use super::socket::{Sender, Socket};
 use super::storage::Storage;
 use super::thread::{Inbox, NodeThread, Waiting};
 use super::worker::{WorkerHandle, WorkerThread};
+use super::{Sink, Taps};
+use crate::Link;
 use crate::log::NodeEvent;
 
 /// What a gateway needs beside its own configuration.
@@ -28,6 +29,8 @@ pub struct PgwSetup {
     pub config: PgwConfig,
     /// Where it listens for operators and the HSS.
     pub admin: SocketAddr,
+    /// What crosses the sockets, and SGi, is reported here.
+    pub taps: Taps,
     /// Its journal.
     pub journal: PathBuf,
 }
@@ -97,8 +100,14 @@ impl PgwServer {
             })
             .map_err(|e| StartError::new("store", setup.journal.display(), e))?
         };
-        let workers =
-            WorkerThread::start_all(&setup.config, control.network(), &mut rng, &inbox, &sink)?;
+        let workers = WorkerThread::start_all(
+            &setup.config,
+            control.network(),
+            &mut rng,
+            &inbox,
+            &sink,
+            &setup.taps,
+        )?;
         let (calls, events) = (Admin::default(), Events::default());
         let handler = {
             let inbox = inbox.clone();
@@ -108,7 +117,7 @@ impl PgwServer {
         let served = runtime.handle().spawn(http::serve(admin, handler));
         let router = Router {
             inbox: inbox.clone(),
-            s5c: s5c.sender(),
+            s5c: s5c.sender(Link::S5C, &setup.taps),
             workers: workers.iter().map(WorkerThread::handle).collect(),
             storage,
             calls,

@@ -9,6 +9,10 @@ use std::thread::JoinHandle;
 use heiiki_net::udp::{MAX_DATAGRAM, Udp, Waker};
 use heiiki_types::Datagram;
 
+use super::Taps;
+use crate::Link;
+use crate::log::Frame;
+
 /// Socket buffers each way, octets: room for a burst while a virtual processor is not scheduled.
 pub(crate) const BUFFER: usize = 4 << 20;
 
@@ -23,12 +27,20 @@ pub(crate) struct Socket {
 
 /// Sends from a [`Socket`]'s address.
 #[derive(Clone, Debug)]
-pub(crate) struct Sender(Arc<Udp>);
+pub(crate) struct Sender {
+    udp: Arc<Udp>,
+    link: Link,
+    taps: Taps,
+}
 
 impl Sender {
     /// Sends a datagram. What cannot be sent is lost, as any datagram can be; the log says why.
     pub(crate) fn send(&self, datagram: &Datagram) {
-        if let Err(error) = self.0.send(datagram.remote, &datagram.payload) {
+        let (from, to) = (self.udp.local(), datagram.remote);
+        let payload = &datagram.payload;
+        self.taps
+            .frame(self.link, &Frame::Datagram { from, to, payload });
+        if let Err(error) = self.udp.send(to, payload) {
             tracing::debug!(to = %datagram.remote, %error, "a datagram was not sent");
         }
     }
@@ -52,9 +64,13 @@ impl Socket {
         self.udp.local()
     }
 
-    /// The way out.
-    pub(crate) fn sender(&self) -> Sender {
-        Sender(Arc::clone(&self.udp))
+    /// The way out, on a link that may have a tap.
+    pub(crate) fn sender(&self, link: Link, taps: &Taps) -> Sender {
+        Sender {
+            udp: Arc::clone(&self.udp),
+            link,
+            taps: taps.clone(),
+        }
     }
 
     /// Begins to read; every datagram goes to `deliver`.

@@ -53,7 +53,7 @@ impl<M: Machine> Inbox<M> {
 }
 
 /// A machine's thread before it runs: its inbox can be handed out first.
-pub struct Waiting<M: Machine> {
+pub(super) struct Waiting<M: Machine> {
     inbox: Inbox<M>,
     asked: Receiver<Ask<M>>,
 }
@@ -81,7 +81,7 @@ where
     M::Input: Send,
 {
     /// A thread that does not run yet.
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         let (tx, asked) = channel();
         Self {
             inbox: Inbox(tx),
@@ -90,7 +90,7 @@ where
     }
 
     /// The way in.
-    pub fn inbox(&self) -> Inbox<M> {
+    pub(super) fn inbox(&self) -> Inbox<M> {
         self.inbox.clone()
     }
 
@@ -98,7 +98,7 @@ where
     ///
     /// # Errors
     /// When the system has no thread left.
-    pub fn run(
+    pub(super) fn run(
         self,
         name: &str,
         machine: M,

@@ -17,12 +17,13 @@ use heiiki_pgw::user_plane::{
 use heiiki_pgw::{Network, PgwConfig, TenantId};
 use heiiki_types::{Machine as _, Now, Rng};
 
-use super::Sink;
 use super::listen::StartError;
 use super::pgw::thread_name;
 use super::socket::BUFFER;
 use super::thread::Inbox;
-use crate::log::NodeEvent;
+use super::{Sink, Taps};
+use crate::Link;
+use crate::log::{Frame, NodeEvent};
 
 /// Datagrams of one batch.
 const BATCH: usize = 64;
@@ -102,6 +103,7 @@ impl WorkerThread {
         rng: &mut Rng,
         control: &Inbox<Control>,
         sink: &Sink,
+        taps: &Taps,
     ) -> Result<Vec<Self>, StartError> {
         let thread = |e| StartError::new("thread", "worker", e);
         let mut ways = Vec::new();
@@ -134,6 +136,8 @@ impl WorkerThread {
                 segment: Segment::new(config, index, rng.fork("segment")),
                 control: control.clone(),
                 sink: Arc::clone(sink),
+                taps: taps.clone(),
+                owners: owners(config),
                 replies: Vec::new(),
             };
             let spawned = std::thread::Builder::new()
@@ -172,7 +176,21 @@ struct Loop {
     segment: Segment,
     control: Inbox<Control>,
     sink: Sink,
+    taps: Taps,
+    /// The tenant of each access point.
+    owners: Vec<TenantId>,
     replies: Vec<Reply>,
+}
+
+/// The tenant of each access point of a configuration.
+fn owners(config: &PgwConfig) -> Vec<TenantId> {
+    let place = |name: &str| config.tenants.iter().position(|t| t.name == name);
+    let tenant = |place: usize| TenantId(u16::try_from(place).unwrap_or(u16::MAX));
+    let owners = config
+        .apns
+        .iter()
+        .map(|a| place(&a.tenant).map_or(TenantId(u16::MAX), tenant));
+    owners.collect()
 }
 
 impl Loop {
@@ -260,11 +278,15 @@ impl Loop {
             match item.verdict {
                 UplinkVerdict::Segment { tenant, packet, .. } => {
                     let packet = part(packet);
+                    tap_sgi(&self.taps, tenant, true, &packet);
                     self.segment
                         .handle_input(now, sgi::Input::Packet { tenant, packet });
                 }
                 UplinkVerdict::Sentinel { access, packet } => {
                     let packet = part(packet);
+                    if let Some(tenant) = self.owners.get(usize::from(access.0)) {
+                        tap_sgi(&self.taps, *tenant, true, &packet);
+                    }
                     self.segment
                         .handle_input(now, sgi::Input::Outside { access, packet });
                 }
@@ -282,7 +304,7 @@ impl Loop {
             self.to_worker(now, worker, tenant, Origin::Ue, packet);
         }
         for reply in self.replies.drain(..) {
-            let _ = self.udp.send(reply.to, &reply.octets);
+            transmit(&self.udp, &self.taps, reply.to, &reply.octets);
         }
     }
 
@@ -311,6 +333,7 @@ impl Loop {
         while let Some(output) = self.segment.poll_output() {
             match output {
                 sgi::Output::Packet { tenant, packet } => {
+                    tap_sgi(&self.taps, tenant, false, &packet);
                     self.to_ue(now, tenant, Origin::Segment, packet);
                 }
                 sgi::Output::Event(event) => drop((self.sink)(NodeEvent::Segment(event))),
@@ -332,7 +355,7 @@ impl Loop {
                 let mut datagram = Vec::with_capacity(header.len() + packet.len());
                 datagram.extend_from_slice(&header);
                 datagram.extend_from_slice(&packet);
-                let _ = self.udp.send(peer, &datagram);
+                transmit(&self.udp, &self.taps, peer, &datagram);
             }
             DownlinkVerdict::Worker(worker) if worker != self.index => {
                 self.to_worker(now, worker, tenant, origin, packet);
@@ -349,4 +372,22 @@ impl Loop {
             });
         }
     }
+}
+
+/// Sends a datagram. What cannot be sent is lost, as any datagram can be.
+fn transmit(udp: &Udp, taps: &Taps, to: SocketAddr, payload: &[u8]) {
+    let from = udp.local();
+    taps.frame(Link::S5U, &Frame::Datagram { from, to, payload });
+    let _ = udp.send(to, payload);
+}
+
+fn tap_sgi(taps: &Taps, tenant: TenantId, uplink: bool, packet: &[u8]) {
+    taps.frame(
+        Link::Sgi,
+        &Frame::Packet {
+            tenant: tenant.0,
+            uplink,
+            packet,
+        },
+    );
 }

@@ -10,6 +10,23 @@ use super::ip;
 use super::mask::MaskedStream;
 use super::pcapng::{InterfaceId, LinkType, Writer};
 
+/// Octets of a plain G-PDU's header.
+const GTP_U_HEADER: usize = 8;
+/// The message type of a G-PDU.
+const G_PDU: u8 = 255;
+
+/// Where a TCP packet is cut: after its ports. `None` for everything else.
+fn tcp_cut(packet: &[u8]) -> Option<usize> {
+    const TCP: u8 = 6;
+    const PORTS: usize = 4;
+    let first = *packet.first()?;
+    match first >> 4 {
+        4 if packet.get(9) == Some(&TCP) => Some(usize::from(first & 15) * 4 + PORTS),
+        6 if packet.get(6) == Some(&TCP) => Some(40 + PORTS),
+        _ => None,
+    }
+}
+
 /// A link that carries IP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum IpLink {
@@ -49,6 +66,11 @@ struct Half {
 }
 
 /// Writes a pcapng file with an interface for each link. The same calls write the same octets.
+///
+/// A user's packet crosses S1-U, S5-U and SGi. A reader that puts TCP together knows one stream by
+/// its addresses and ports, whatever the interface, and takes the second and third copy of a
+/// segment for a faulty retransmission. So TCP stands whole on S5-U, and on the other two it is cut
+/// after its ports; everything else stands whole everywhere.
 ///
 /// Links of the virtual world carry messages, not packets: UDP, TCP and IP headers are made up
 /// around them, TCP with sequence numbers that fit, so that a reader can put messages together.
@@ -93,10 +115,17 @@ impl<W: io::Write> Capture<W> {
         to: SocketAddr,
         payload: &[u8],
     ) -> io::Result<()> {
-        match (ip::udp(from, to, payload), self.links.get(&link)) {
-            (Some(packet), Some(id)) => self.out.packet(*id, at, &packet, ""),
-            _ => Ok(()),
-        }
+        let (Some(packet), Some(id)) = (ip::udp(from, to, payload), self.links.get(&link)) else {
+            return Ok(());
+        };
+        let inner = packet.len() - payload.len() + GTP_U_HEADER;
+        let cut = match (link, payload) {
+            (IpLink::S1u, [_, G_PDU, ..]) => {
+                packet.get(inner..).and_then(tcp_cut).map(|n| inner + n)
+            }
+            _ => None,
+        };
+        self.write(*id, at, &packet, cut)
     }
 
     /// Octets of a Diameter connection. The keys in its messages are masked before they are
@@ -151,7 +180,18 @@ impl<W: io::Write> Capture<W> {
             self.segments.insert(tenant.to_owned(), id);
             id
         };
-        self.out.packet(id, at, packet, "")
+        self.write(id, at, packet, tcp_cut(packet))
+    }
+
+    fn write(
+        &mut self,
+        id: InterfaceId,
+        at: WallTime,
+        packet: &[u8],
+        cut: Option<usize>,
+    ) -> io::Result<()> {
+        let kept = cut.and_then(|n| packet.get(..n)).unwrap_or(packet);
+        self.out.beginning(id, at, kept, packet.len(), "")
     }
 
     /// A NAS message as on the wire. The comment says whose it is and which way it goes, which

@@ -93,11 +93,24 @@ impl<W: io::Write> Writer<W> {
         octets: &[u8],
         comment: &str,
     ) -> io::Result<()> {
+        self.beginning(interface, at, octets, octets.len(), comment)
+    }
+
+    /// Adds the first octets of a packet that had `length` of them.
+    pub(super) fn beginning(
+        &mut self,
+        interface: InterfaceId,
+        at: WallTime,
+        octets: &[u8],
+        length: usize,
+        comment: &str,
+    ) -> io::Result<()> {
         let too_long = |_| io::Error::other("a packet of more than 4 GiB");
-        let length = u32::try_from(octets.len()).map_err(too_long)?;
+        let kept = u32::try_from(octets.len()).map_err(too_long)?;
+        let length = u32::try_from(length).map_err(too_long)?;
         let [low, high] = halves(at.as_unix_micros());
         let mut body = Vec::with_capacity(24 + octets.len());
-        for field in [interface.0, high, low, length, length] {
+        for field in [interface.0, high, low, kept, length] {
             body.extend(field.to_le_bytes());
         }
         body.extend(octets);

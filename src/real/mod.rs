@@ -7,7 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use heiiki_net::{clock, http};
 use heiiki_pgw::sgi::{ProbeStream, Segment, StreamId};
@@ -16,13 +16,13 @@ use heiiki_ue_sim::{EnbConfig, UeCommand, UeId};
 
 use crate::driver::{
     AccessServer, AccessSetup, HssServer, HssSetup, PgwServer, PgwSetup, PgwStartError, Runtime,
-    Sink, StartError,
+    SharedTap, Sink, StartError, Taps,
 };
 use crate::lab::wiring::{HSS, MME, PGW, Wiring, wire};
 use crate::lab::{
     Addresses, AdminOf, DownlinkStream, Escaped, Lab, Network, NotInThisWorld, ue_profile,
 };
-use crate::log::{Entry, NodeEvent, Tap};
+use crate::log::{Entry, NodeEvent};
 use crate::plan::{self, LinkName, LinkRule, NodeName};
 
 /// How long an administrative call may take.
@@ -73,9 +73,6 @@ enum News {
     Entry(Entry),
     Answer(CallId, HttpResponse),
 }
-
-/// Taps of the links, shared by all nodes' threads.
-pub type SharedTap = Arc<Mutex<Box<dyn Tap>>>;
 
 /// The nodes of one lab on real sockets.
 #[derive(Debug)]
@@ -203,9 +200,11 @@ impl RealNetwork {
         let scratch = Scratch::make().map_err(|e| start_error("temporary folder", e))?;
         let (tx, news) = channel();
         let addresses = wired.addresses;
+        let taps = tap.clone().map_or_else(Taps::default, Taps::to);
         let pgw = PgwSetup {
             config: wired.pgw,
             admin: addresses.pgw_admin(),
+            taps: taps.clone(),
             journal: scratch.path("pgw.journal"),
         };
         let pgw = PgwServer::start(pgw, rng.fork("pgw"), &runtime, sink(PGW, &tx, tap.as_ref()))?;
@@ -215,6 +214,7 @@ impl RealNetwork {
             subscribers: wired.subscribers,
             s6a: addresses.hss(),
             admin: addresses.hss_admin(),
+            taps: taps.clone(),
             journal: scratch.path("hss.journal"),
             gateways: BTreeMap::from([(PGW.to_owned(), pgw.admin())]),
         };
@@ -239,6 +239,7 @@ impl RealNetwork {
         }
         let access = AccessSetup {
             mme: wired.mme,
+            taps: taps.clone(),
             journal: scratch.path("mme.journal"),
             enbs,
         };

@@ -455,3 +455,6 @@ const fn response_type(message_type: MessageType) -> bool {
         None => false,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,8 +5,6 @@
 //! watches the paths to its peers.
 
 mod endpoint;
-#[cfg(test)]
-mod endpoint_tests;
 mod header;
 mod ie;
 mod message;

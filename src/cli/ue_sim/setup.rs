@@ -15,7 +15,7 @@ use heiiki_ue_sim::{EnbConfig, UeProfile};
 use super::access::Manners;
 use crate::cli::failure::Failure;
 use crate::cli::node::{self, Config};
-use crate::driver::{AccessSetup, StartError};
+use crate::driver::{AccessSetup, StartError, Taps};
 use crate::file::{Ciphering, Integrity, SimCard, UeSimFile};
 use crate::lab;
 
@@ -91,6 +91,7 @@ pub(super) fn access(
     };
     let cards = cards.iter().map(usim).collect();
     Ok(AccessSetup {
+        taps: Taps::default(),
         mme,
         journal: file.store.join("mme.journal"),
         enbs: vec![(config, Arc::new(profile), cards)],

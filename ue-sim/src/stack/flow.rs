@@ -12,6 +12,8 @@ use super::{Event, Payload, ProbeOutcome, Sink, Stack, Stream, Transport, Verdic
 /// A DNS query is sent again after this long, as long as it may wait.
 const DNS_AGAIN: heiiki_types::Duration = heiiki_types::Duration::from_millis(800);
 const DNS_PORT: u16 = 53;
+/// What a probe of the DNS port asks for: a name that nobody can have (RFC 6761 §6.4).
+const PROBE_NAME: &str = "probe.invalid";
 /// What a ping carries; the content does not matter.
 const PING: [u8; 32] = *b"abcdefghijklmnopqrstuvwabcdefghi";
 
@@ -40,7 +42,10 @@ pub(super) enum Body {
     Ping {
         seq: u16,
     },
-    Udp,
+    Udp {
+        /// Of a probe of the DNS port, which is a question of its own.
+        question_id: Option<u16>,
+    },
     Dns {
         id: u16,
         query: Vec<u8>,
@@ -54,7 +59,7 @@ impl Question {
         let token = self.token;
         match self.body {
             Body::Ping { .. } => Event::PingDone { token, outcome },
-            Body::Udp => Event::UdpProbeDone { token, outcome },
+            Body::Udp { .. } => Event::UdpProbeDone { token, outcome },
             Body::Dns { .. } => Event::DnsDone {
                 token,
                 outcome,
@@ -96,13 +101,21 @@ impl Stack {
     }
 
     pub(super) fn udp_probe(&mut self, now: Instant, token: u64, dst: (Ipv4Addr, u16)) {
-        if let Some(port) = self.ask(now, token, dst, Body::Udp) {
+        // On the port of DNS a probe is a question, so that nobody on the way finds it malformed.
+        let id = self.next_ping;
+        self.next_ping = id.wrapping_add(1);
+        let question = (dst.1 == DNS_PORT)
+            .then(|| dns::query(id, PROBE_NAME))
+            .flatten();
+        let question_id = question.as_ref().map(|_| id);
+        if let Some(port) = self.ask(now, token, dst, Body::Udp { question_id }) {
             let probe = Payload {
                 token,
                 seq: 0,
                 sent_at: now,
             };
-            let packet = udp((self.address, port), dst, &probe.encode(0));
+            let payload = question.unwrap_or_else(|| probe.encode(0));
+            let packet = udp((self.address, port), dst, &payload);
             self.queue.uplink.push_back(packet);
         }
     }
@@ -277,7 +290,12 @@ impl Stack {
 fn question_answer(q: &Question, now: Instant, payload: &[u8]) -> Option<Event> {
     match &q.body {
         Body::Ping { .. } => None,
-        Body::Udp => Payload::decode(payload)
+        Body::Udp {
+            question_id: Some(id),
+        } => payload
+            .starts_with(&id.to_be_bytes())
+            .then(|| q.event(q.answered(now))),
+        Body::Udp { question_id: None } => Payload::decode(payload)
             .filter(|p| p.token == q.token)
             .map(|_| q.event(q.answered(now))),
         Body::Dns { id, .. } => {
