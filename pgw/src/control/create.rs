@@ -90,6 +90,10 @@ impl Control {
             self.refuse_create(now, handle, &request, &reject);
             return;
         }
+        if let Some(live) = self.made_by(&wanted, &request) {
+            self.answer_again(now, handle, &wanted, &request, &live);
+            return;
+        }
         if let Some(ticket) = self.replace_stale(now, &wanted, &request)
             && let Some(removal) = self.removal_mut(ticket)
         {
@@ -212,6 +216,39 @@ impl Control {
             ));
         }
         Ok(end)
+    }
+
+    /// The session that this very request made already: the SGW names the same ends of the same
+    /// tunnels. Its answer was lost, and the gateway has restarted since and remembers no
+    /// transaction; or the request was held up on its way until then.
+    fn made_by(&self, wanted: &Wanted, request: &CreateSessionRequest) -> Option<Live> {
+        let ebi = request.bearer_contexts.first().map(|b| b.ebi);
+        let made = |l: &&Live| {
+            let session = &l.session;
+            l.state == State::Active
+                && l.access == wanted.access
+                && Some(session.ebi) == ebi
+                && (session.sgw_c, session.sgw_u) == (wanted.sgw_c, wanted.sgw_u)
+                && wanted.address.is_none_or(|a| a == session.address)
+        };
+        self.sessions.of_imsi(wanted.imsi).find(made).cloned()
+    }
+
+    fn answer_again(
+        &mut self,
+        now: Now,
+        handle: RequestHandle,
+        wanted: &Wanted,
+        request: &CreateSessionRequest,
+        live: &Live,
+    ) {
+        let access = self.network.access(live.access);
+        let pco = access.and_then(|access| answer_pco(request.pco.as_deref()?, access));
+        let response = self.create_response(live, wanted.cause, pco);
+        let teid = Some(live.session.sgw_c.teid.get());
+        let message = Message::CreateSessionResponse(response);
+        self.endpoint.respond(now.at, handle, teid, &message);
+        self.supervise(now, live.session.sgw_c.address);
     }
 
     /// Begins to remove the sessions that a request takes the place of, and says what to wait for.

@@ -47,6 +47,28 @@ fn sessions_go_on_with_their_teids_addresses_and_the_same_counter() {
     assert_eq!(bed.delete(&tunnels[0]), Cause::REQUEST_ACCEPTED);
 }
 
+/// An SGW that has no answer asks again, and a gateway that restarted remembers no transaction.
+#[test]
+fn a_request_that_made_a_session_before_the_crash_gets_the_same_answer() {
+    let mut bed = Bed::new(config());
+    let request = bed.request(imsi(1), "red.corp");
+    let before = bed.create_with(SGW, request.clone()).unwrap();
+    let mut bed = bed.crash();
+    let after = bed.create_with(SGW, request.clone()).unwrap();
+    assert_eq!(
+        (after.address, after.pgw_c, after.pgw_u),
+        (before.address, before.pgw_c, before.pgw_u)
+    );
+    assert_eq!(after.charging_id, before.charging_id);
+    assert_eq!(bed.pgw.control().session_count(), 1);
+    bed.uplink(&before, &udp(before.address, INTRANET, 9));
+    assert_eq!(bed.sgi.len(), 1);
+    // With other tunnels it is a request for another session.
+    let new = bed.create(imsi(1), "red.corp").unwrap();
+    assert_ne!(new.address, before.address);
+    assert_eq!(bed.pgw.control().session_count(), 1);
+}
+
 #[test]
 fn quarantine_outlives_a_restart() {
     let mut config = config();
