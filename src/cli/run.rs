@@ -128,7 +128,7 @@ pub(super) fn execute(args: &Run) -> Outcome {
                 let tap: Box<dyn crate::log::Tap> = Box::new(c.tap());
                 Arc::new(Mutex::new(tap))
             });
-            let mut lab = real_lab(plan, scenario.protections, seed, tap)
+            let mut lab = real_lab(plan, scenario.protections, seed, tap.as_ref())
                 .map_err(|e| not_started(&args.scenario, &e))?;
             play(&scenario, &mut lab, &out)?
         }

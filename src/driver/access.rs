@@ -66,8 +66,6 @@ impl AccessServer {
         mme_sink: Sink,
         ue_sink: &Sink,
     ) -> Result<Self, StartError> {
-        let bind =
-            |key, address| Socket::bind(address).map_err(|e| StartError::new(key, address, e));
         let mut s5c = bind("mme.s5c", setup.mme.s5c_local)?;
         let mut s5u = bind("mme.s5u", setup.mme.s5u_local)?;
         let mut s1u = bind("mme.s1u", setup.mme.s1u_local)?;
@@ -120,30 +118,9 @@ impl AccessServer {
                 .read("mme-udp", move |datagram| inbox.send(input(datagram)))
                 .map_err(thread)?;
         }
+        let (running, enb_sockets) = start_enbs(setup.enbs, enbs, rng, &mme, ue_sink, &setup.taps)?;
         let mut sockets = vec![s5c, s5u, s1u];
-        let mut running = Vec::new();
-        for ((config, profile, cards), (_, waiting)) in setup.enbs.into_iter().zip(enbs) {
-            let socket = bind("enb.s1u", config.s1u_local)?;
-            let config = EnbConfig {
-                s1u_local: socket.local(),
-                ..config
-            };
-            let rng = rng.fork("enb");
-            let (enb, socket) = start_enb(
-                config,
-                &profile,
-                cards,
-                rng,
-                waiting,
-                socket,
-                mme.clone(),
-                ue_sink,
-                &setup.taps,
-            )
-            .map_err(thread)?;
-            running.push(enb);
-            sockets.push(socket);
-        }
+        sockets.extend(enb_sockets);
         let s5 = (setup.mme.s5c_local, setup.mme.s5u_local);
         let machine = Mme::new(setup.mme, rng.fork("mme"));
         let node = router.run(mme_waiting, machine).map_err(thread)?;
@@ -197,42 +174,90 @@ impl AccessServer {
     }
 }
 
-#[expect(clippy::too_many_arguments, reason = "the parts of one eNB, once")]
-fn start_enb(
-    config: EnbConfig,
-    profile: &Arc<UeProfile>,
-    cards: Vec<Usim>,
-    rng: Rng,
-    waiting: Waiting<Enb>,
-    mut socket: Socket,
-    mme: Inbox<Mme>,
+fn bind(key: &'static str, address: SocketAddr) -> Result<Socket, StartError> {
+    Socket::bind(address).map_err(|e| StartError::new(key, address, e))
+}
+
+/// An eNB before it runs: what it is told, the manners of its UEs, their cards.
+type EnbSetup = (EnbConfig, Arc<UeProfile>, Vec<Usim>);
+
+fn start_enbs(
+    enbs: Vec<EnbSetup>,
+    waiting: Vec<(EnbId, Waiting<Enb>)>,
+    rng: &mut Rng,
+    mme: &Inbox<Mme>,
     sink: &Sink,
     taps: &Taps,
+) -> Result<(Vec<NodeThread<Enb>>, Vec<Socket>), StartError> {
+    let (mut running, mut sockets) = (Vec::new(), Vec::new());
+    for ((config, profile, cards), (_, waiting)) in enbs.into_iter().zip(waiting) {
+        let socket = bind("enb.s1u", config.s1u_local)?;
+        let config = EnbConfig {
+            s1u_local: socket.local(),
+            ..config
+        };
+        let mut enb = Enb::new(config.clone(), rng.fork("enb"));
+        let mut imsis: Vec<Imsi> = Vec::with_capacity(cards.len());
+        for card in cards {
+            imsis.push(card.imsi());
+            enb.add_ue(Arc::clone(&profile), card);
+        }
+        let router = EnbRouter {
+            id: config.id,
+            imsis,
+            mme: mme.clone(),
+            s1u: socket.sender(Link::S1U, taps),
+            sink: Arc::clone(sink),
+        };
+        let (enb, socket) = run_enb(enb, router, waiting, socket)
+            .map_err(|e| StartError::new("thread", "access", e))?;
+        running.push(enb);
+        sockets.push(socket);
+    }
+    Ok((running, sockets))
+}
+
+fn run_enb(
+    enb: Enb,
+    router: EnbRouter,
+    waiting: Waiting<Enb>,
+    mut socket: Socket,
 ) -> io::Result<(NodeThread<Enb>, Socket)> {
     let inbox = waiting.inbox();
     socket.read("enb-udp", move |datagram| {
-        inbox.send(heiiki_ue_sim::Input::S1u(datagram))
+        inbox.send(heiiki_ue_sim::Input::S1u(datagram));
     })?;
-    let (id, sender, sink) = (config.id, socket.sender(Link::S1U, taps), Arc::clone(sink));
-    let mut enb = Enb::new(config, rng);
-    let mut imsis: Vec<Imsi> = Vec::with_capacity(cards.len());
-    for card in cards {
-        imsis.push(card.imsi());
-        enb.add_ue(Arc::clone(profile), card);
-    }
-    let node = waiting.run("enb", enb, move |output| match output {
-        heiiki_ue_sim::Output::S1(message) => {
-            mme.send(heiiki_mme::Input::S1 { enb: id, message });
-        }
-        heiiki_ue_sim::Output::S1u(datagram) => sender.send(&datagram),
-        heiiki_ue_sim::Output::Event { ue, event } => {
-            let place = usize::try_from(ue.0).unwrap_or(usize::MAX);
-            if let Some(imsi) = imsis.get(place).copied() {
-                sink(NodeEvent::Ue { imsi, event });
+    let node = waiting.run("enb", enb, move |output| router.route(output))?;
+    Ok((node, socket))
+}
+
+/// Where the outputs of an eNB go.
+struct EnbRouter {
+    id: EnbId,
+    imsis: Vec<Imsi>,
+    mme: Inbox<Mme>,
+    s1u: Sender,
+    sink: Sink,
+}
+
+impl EnbRouter {
+    fn route(&self, output: heiiki_ue_sim::Output) {
+        match output {
+            heiiki_ue_sim::Output::S1(message) => {
+                self.mme.send(heiiki_mme::Input::S1 {
+                    enb: self.id,
+                    message,
+                });
+            }
+            heiiki_ue_sim::Output::S1u(datagram) => self.s1u.send(&datagram),
+            heiiki_ue_sim::Output::Event { ue, event } => {
+                let place = usize::try_from(ue.0).unwrap_or(usize::MAX);
+                if let Some(imsi) = self.imsis.get(place).copied() {
+                    (self.sink)(NodeEvent::Ue { imsi, event });
+                }
             }
         }
-    })?;
-    Ok((node, socket))
+    }
 }
 
 /// Where the outputs of the MME go.

@@ -98,19 +98,18 @@ impl Admin {
             .unwrap_or_else(PoisonError::into_inner)
             .insert(call, tx);
         deliver(call, request);
-        match tokio::time::timeout(ANSWER_WITHIN, rx).await {
-            Ok(Ok(response)) => response,
-            _ => {
-                self.0
-                    .calls
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .remove(&call);
-                let body = br#"{"error":{"what":"the node did not answer in time"}}"#;
-                HttpResponse {
-                    status: 503,
-                    body: body.to_vec(),
-                }
+        if let Ok(Ok(response)) = tokio::time::timeout(ANSWER_WITHIN, rx).await {
+            response
+        } else {
+            self.0
+                .calls
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .remove(&call);
+            let body = br#"{"error":{"what":"the node did not answer in time"}}"#;
+            HttpResponse {
+                status: 503,
+                body: body.to_vec(),
             }
         }
     }

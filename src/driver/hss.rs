@@ -80,7 +80,7 @@ impl HssServer {
         let storage = {
             let inbox = inbox.clone();
             Storage::open(&setup.journal, move |input| {
-                inbox.send(Input::Storage(input))
+                inbox.send(Input::Storage(input));
             })
             .map_err(|e| StartError::new("store", setup.journal.display(), e))?
         };

@@ -84,30 +84,30 @@ impl PgwServer {
         runtime: &Runtime,
         sink: Sink,
     ) -> Result<Self, PgwStartError> {
-        let control = Control::new(setup.config.clone(), rng.fork("control"))
-            .map_err(PgwStartError::Config)?;
-        let s5c_address = setup.config.s5c_local;
+        let PgwSetup {
+            config,
+            admin,
+            taps,
+            journal,
+        } = setup;
+        let control =
+            Control::new(config.clone(), rng.fork("control")).map_err(PgwStartError::Config)?;
+        let s5c_address = config.s5c_local;
         let mut s5c =
             Socket::bind(s5c_address).map_err(|e| StartError::new("s5c", s5c_address, e))?;
         let s5c_address = s5c.local();
-        let (admin, admin_address) = listen(runtime, "admin.listen", setup.admin)?;
+        let (admin, admin_address) = listen(runtime, "admin.listen", admin)?;
         let waiting = Waiting::<Control>::new();
         let inbox = waiting.inbox();
         let storage = {
             let inbox = inbox.clone();
-            Storage::open(&setup.journal, move |input| {
-                inbox.send(Input::Storage(input))
+            Storage::open(&journal, move |input| {
+                inbox.send(Input::Storage(input));
             })
-            .map_err(|e| StartError::new("store", setup.journal.display(), e))?
+            .map_err(|e| StartError::new("store", journal.display(), e))?
         };
-        let workers = WorkerThread::start_all(
-            &setup.config,
-            control.network(),
-            &mut rng,
-            &inbox,
-            &sink,
-            &setup.taps,
-        )?;
+        let workers =
+            WorkerThread::start_all(&config, control.network(), &mut rng, &inbox, &sink, &taps)?;
         let (calls, events) = (Admin::default(), Events::default());
         let handler = {
             let inbox = inbox.clone();
@@ -117,7 +117,7 @@ impl PgwServer {
         let served = runtime.handle().spawn(http::serve(admin, handler));
         let router = Router {
             inbox: inbox.clone(),
-            s5c: s5c.sender(Link::S5C, &setup.taps),
+            s5c: s5c.sender(Link::S5C, &taps),
             workers: workers.iter().map(WorkerThread::handle).collect(),
             storage,
             calls,

@@ -1,6 +1,6 @@
 //! The asynchronous half of a process: one thread that carries S6a and HTTP.
 
-use std::future::Future;
+use core::future::Future;
 use std::io;
 use std::thread::JoinHandle;
 

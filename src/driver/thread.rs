@@ -8,10 +8,13 @@ use std::thread::JoinHandle;
 use heiiki_net::clock;
 use heiiki_types::{Machine, Now};
 
+/// Something to be done to a machine, in turn with its inputs.
+type Act<M> = Box<dyn FnOnce(&mut M, Now) + Send>;
+
 /// What a node's thread is asked to do.
 enum Ask<M: Machine> {
     Input(M::Input),
-    Act(Box<dyn FnOnce(&mut M, Now) + Send>),
+    Act(Act<M>),
     Stop,
 }
 
@@ -146,7 +149,7 @@ fn serve<M: Machine>(mut machine: M, asked: &Receiver<Ask<M>>, mut route: impl F
             .poll_timeout()
             .map(|at| at.since(clock::monotonic()));
         // Without a deadline only an input ends the wait.
-        let next = asked.recv_timeout(wait.unwrap_or(Duration::from_secs(3600)));
+        let next = asked.recv_timeout(wait.unwrap_or(Duration::from_hours(1)));
         let now = clock::now();
         match next {
             Ok(Ask::Input(input)) => machine.handle_input(now, input),

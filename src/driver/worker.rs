@@ -30,6 +30,9 @@ const BATCH: usize = 64;
 /// Octets kept for a datagram: an Ethernet payload and what tunnels add.
 const SLOT: usize = 2_048;
 
+/// Something to be done to a segment, in turn with its packets.
+type Act = Box<dyn FnOnce(&mut Segment, Now) + Send>;
+
 /// What a worker's thread is asked to do between two batches.
 enum Ask {
     Update {
@@ -42,7 +45,7 @@ enum Ask {
         origin: Origin,
         packet: Vec<u8>,
     },
-    Act(Box<dyn FnOnce(&mut Segment, Now) + Send>),
+    Act(Act),
 }
 
 /// The way into a worker's thread.
@@ -202,7 +205,7 @@ impl Loop {
                 .segment
                 .poll_timeout()
                 .map(|at| at.since(clock::monotonic()));
-            let wait = wait.unwrap_or(Duration::from_secs(3600));
+            let wait = wait.unwrap_or(Duration::from_hours(1));
             if self.udp.wait(&self.waker, Some(wait)).is_err() {
                 return;
             }
@@ -243,7 +246,7 @@ impl Loop {
                 tenant,
                 origin,
                 packet,
-            } => self.to_ue(now, tenant, origin, packet),
+            } => self.pass_to_ue(now, tenant, origin, packet),
             Ask::Act(act) => act(&mut self.segment, now),
         }
     }
@@ -301,14 +304,14 @@ impl Loop {
             }
         }
         for (worker, tenant, packet) in hairpins {
-            self.to_worker(now, worker, tenant, Origin::Ue, packet);
+            self.pass_to_worker(now, worker, tenant, Origin::Ue, packet);
         }
         for reply in self.replies.drain(..) {
             transmit(&self.udp, &self.taps, reply.to, &reply.octets);
         }
     }
 
-    fn to_worker(
+    fn pass_to_worker(
         &mut self,
         now: Now,
         worker: usize,
@@ -317,7 +320,7 @@ impl Loop {
         packet: Vec<u8>,
     ) {
         if worker == self.index {
-            self.to_ue(now, tenant, origin, packet);
+            self.pass_to_ue(now, tenant, origin, packet);
         } else if let Some(other) = self.others.get(worker) {
             other.ask(Ask::Packet {
                 tenant,
@@ -334,14 +337,14 @@ impl Loop {
             match output {
                 sgi::Output::Packet { tenant, packet } => {
                     tap_sgi(&self.taps, tenant, false, &packet);
-                    self.to_ue(now, tenant, Origin::Segment, packet);
+                    self.pass_to_ue(now, tenant, Origin::Segment, packet);
                 }
                 sgi::Output::Event(event) => drop((self.sink)(NodeEvent::Segment(event))),
             }
         }
     }
 
-    fn to_ue(&mut self, now: Now, tenant: TenantId, origin: Origin, mut packet: Vec<u8>) {
+    fn pass_to_ue(&mut self, now: Now, tenant: TenantId, origin: Origin, mut packet: Vec<u8>) {
         let mut batch = [Downlink {
             tenant,
             origin,
@@ -358,7 +361,7 @@ impl Loop {
                 transmit(&self.udp, &self.taps, peer, &datagram);
             }
             DownlinkVerdict::Worker(worker) if worker != self.index => {
-                self.to_worker(now, worker, tenant, origin, packet);
+                self.pass_to_worker(now, worker, tenant, origin, packet);
             }
             _ => {}
         }

@@ -1,8 +1,8 @@
 //! A lab in a few lines.
 
 use core::fmt;
+use core::net::{IpAddr, Ipv4Addr};
 use core::time::Duration;
-use std::net::{IpAddr, Ipv4Addr};
 
 use heiiki_types::{Ambr, Apn, Imsi, Prefix, Protections, Qci, Rng};
 

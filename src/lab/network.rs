@@ -1,7 +1,7 @@
 //! What a lab asks of a world.
 
+use core::net::Ipv4Addr;
 use core::time::Duration;
-use std::net::Ipv4Addr;
 
 use heiiki_pgw::TenantId;
 use heiiki_pgw::sgi::{ProbeStream, Sentinel};
@@ -53,7 +53,7 @@ pub struct Escaped {
     /// The tenant whose UE sent it, by its place in the plan.
     pub tenant: usize,
     /// Where it went.
-    pub destination: std::net::IpAddr,
+    pub destination: core::net::IpAddr,
     /// The destination port, zero where there is none.
     pub port: u16,
     /// Whether it left through an access point that the lab opened on purpose.

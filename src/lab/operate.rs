@@ -231,8 +231,7 @@ impl<N: Network> Lab<N> {
         // `sim` has made sure that the place exists.
         self.plan
             .sims
-            .iter()
-            .nth(place)
+            .get(place)
             .map_or_else(|| unreachable!(), |s| s.imsi)
     }
 }
@@ -246,7 +245,7 @@ pub(crate) fn attach_event(event: &UeEvent) -> Option<Result<Session, AttachErro
             took_us,
             ..
         } => Ok(Session {
-            ip: ip.unwrap_or(std::net::Ipv4Addr::UNSPECIFIED),
+            ip: ip.unwrap_or(core::net::Ipv4Addr::UNSPECIFIED),
             apn: apn.clone(),
             dns: dns.clone(),
             took: Duration::from_micros(*took_us),

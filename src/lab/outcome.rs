@@ -1,8 +1,8 @@
 //! What a lab's operations come to.
 
 use core::fmt;
+use core::net::Ipv4Addr;
 use core::time::Duration;
-use std::net::Ipv4Addr;
 
 use heiiki_types::{Apn, Instant};
 use heiiki_ue_sim::{Digest, ProbeOutcome, Restriction};

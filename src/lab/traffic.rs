@@ -1,7 +1,7 @@
 //! What UEs send: pages, names, pings, probes and packets that no honest stack would make.
 
+use core::net::Ipv4Addr;
 use core::time::Duration;
-use std::net::Ipv4Addr;
 
 use heiiki_ue_sim::{Event as UeEvent, ProbeOutcome, StreamReport, UeCommand};
 

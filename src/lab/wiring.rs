@@ -1,7 +1,7 @@
 //! From a plan to what each node is told: addresses, names, tokens and keys.
 
+use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use core::time::Duration;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use heiiki_hss::auc::milenage;
@@ -358,7 +358,7 @@ fn mme(lab: &Lab, addresses: &Addresses, protections: Protections) -> MmeConfig 
     config.hss_host = Some(hss_host(lab));
     config.default_pgw = Some(addresses.pgw_s5c());
     config.eia_preference = network.integrity.iter().map(|Integrity::Eia2| 2).collect();
-    config.eea_preference = network.ciphering.iter().map(ciphering).collect();
+    config.eea_preference = network.ciphering.iter().copied().map(ciphering).collect();
     config.t3412 = network.t3412;
     config.s6a_watchdog = network.watchdog;
     // A lab has seconds, not half minutes, to come back after a crash.
@@ -370,7 +370,7 @@ fn mme(lab: &Lab, addresses: &Addresses, protections: Protections) -> MmeConfig 
     config
 }
 
-const fn ciphering(algorithm: &Ciphering) -> u8 {
+const fn ciphering(algorithm: Ciphering) -> u8 {
     match algorithm {
         Ciphering::Eea0 => 0,
         Ciphering::Eea2 => 2,

@@ -1,11 +1,11 @@
 //! The real world: the nodes of one lab in one process, each on threads of its own, talking over
 //! loopback sockets.
 
+use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, PoisonError};
 
@@ -149,7 +149,7 @@ pub fn real_lab(
     plan: plan::Lab,
     protections: Protections,
     seed: u64,
-    tap: Option<SharedTap>,
+    tap: Option<&SharedTap>,
 ) -> Result<Lab<RealNetwork>, RealError> {
     let entropy = clock::entropy().map_err(|e| start_error("entropy", e))?;
     let mut rng = Rng::from_entropy(entropy);
@@ -194,20 +194,20 @@ impl RealNetwork {
         plan: &plan::Lab,
         wired: Wiring,
         mut rng: Rng,
-        tap: Option<SharedTap>,
+        tap: Option<&SharedTap>,
     ) -> Result<Self, RealError> {
         let runtime = Runtime::start().map_err(|e| start_error("thread", e))?;
         let scratch = Scratch::make().map_err(|e| start_error("temporary folder", e))?;
         let (tx, news) = channel();
         let addresses = wired.addresses;
-        let taps = tap.clone().map_or_else(Taps::default, Taps::to);
+        let taps = tap.cloned().map_or_else(Taps::default, Taps::to);
         let pgw = PgwSetup {
             config: wired.pgw,
             admin: addresses.pgw_admin(),
             taps: taps.clone(),
             journal: scratch.path("pgw.journal"),
         };
-        let pgw = PgwServer::start(pgw, rng.fork("pgw"), &runtime, sink(PGW, &tx, tap.as_ref()))?;
+        let pgw = PgwServer::start(pgw, rng.fork("pgw"), &runtime, sink(PGW, &tx, tap))?;
         let hss = HssSetup {
             config: wired.hss,
             tokens: wired.hss_tokens,
@@ -218,7 +218,7 @@ impl RealNetwork {
             journal: scratch.path("hss.journal"),
             gateways: BTreeMap::from([(PGW.to_owned(), pgw.admin())]),
         };
-        let hss = HssServer::start(hss, rng.fork("hss"), &runtime, sink(HSS, &tx, tap.as_ref()))?;
+        let hss = HssServer::start(hss, rng.fork("hss"), &runtime, sink(HSS, &tx, tap))?;
         let mut ues = vec![(0, UeId(0)); plan.sims.len()];
         let mut enbs = Vec::new();
         for (index, enb) in wired.enbs.into_iter().enumerate() {
@@ -247,8 +247,8 @@ impl RealNetwork {
             access,
             &mut rng,
             &runtime,
-            sink(MME, &tx, tap.as_ref()),
-            &sink("ue", &tx, tap.as_ref()),
+            sink(MME, &tx, tap),
+            &sink("ue", &tx, tap),
         )?;
         Ok(Self {
             access: Some(access),

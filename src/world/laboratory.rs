@@ -7,7 +7,7 @@ use heiiki_ue_sim::{EnbConfig, UeCommand, UeId};
 use super::invariants::Checker;
 use super::node::{Blueprint, Node};
 use super::{Link, LinkProfile, NodeId, Rule, Verdict, World};
-use crate::lab::wiring::{HSS, MME, PGW, Wiring};
+use crate::lab::wiring::{EnbWiring, HSS, MME, PGW, Wiring};
 use crate::lab::{AdminOf, DownlinkStream, Escaped, Network, NotInThisWorld, ue_profile};
 use crate::log::Entry;
 use crate::plan::{self, Fate, LinkName, LinkRule, NodeName, Quality};
@@ -120,6 +120,14 @@ impl World {
                 .push(self.add(&format!("segment-{worker}"), blueprint));
         }
         places.mme = Some(self.add(MME, Blueprint::Mme { config: mme }));
+        self.add_enbs(enbs, &mut places.ues);
+        self.places = places;
+        (0..self.nodes.len())
+            .try_for_each(|index| self.start(NodeId(u16::try_from(index).unwrap_or(u16::MAX))))
+    }
+
+    /// Adds the eNBs, and notes where the SIM at each place of the plan is.
+    fn add_enbs(&mut self, enbs: Vec<EnbWiring>, ues: &mut [(NodeId, UeId)]) {
         for enb in enbs {
             let config = EnbConfig {
                 id: enb.id,
@@ -138,14 +146,11 @@ impl World {
                 },
             );
             for (number, place) in (0..).zip(on_it) {
-                if let Some(ue) = places.ues.get_mut(place) {
+                if let Some(ue) = ues.get_mut(place) {
                     *ue = (id, UeId(number));
                 }
             }
         }
-        self.places = places;
-        (0..self.nodes.len())
-            .try_for_each(|index| self.start(NodeId(u16::try_from(index).unwrap_or(u16::MAX))))
     }
 
     /// Acts on the first shard of the segments. Whichever worker has a UE, packets find it.

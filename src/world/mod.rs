@@ -328,6 +328,9 @@ impl World {
 
     /// Lets everything happen that is due at the next point in time, but nothing after `until`.
     /// Returns false when there was nothing: the clock then stands at `until`.
+    ///
+    /// # Panics
+    /// When so much happens at one instant that nodes must be answering each other without end.
     pub fn step(&mut self, until: Instant) -> bool {
         let next = self.next_deadline().filter(|at| *at <= until);
         let Some(next) = next else {
@@ -393,7 +396,7 @@ impl World {
         let Some(node) = slot.node.as_mut().filter(|_| {
             alive || matches!(delivery, Delivery::Datagram { .. } | Delivery::Sgi { .. })
         }) else {
-            self.undeliverable(id, delivery);
+            self.undeliverable(id, &delivery);
             return;
         };
         self.checker.arriving(node, &delivery);
@@ -416,9 +419,9 @@ impl World {
     }
 
     /// What a peer notices when nobody is there.
-    fn undeliverable(&mut self, id: NodeId, delivery: Delivery) {
+    fn undeliverable(&mut self, id: NodeId, delivery: &Delivery) {
         if let Delivery::Admin { call, .. } = delivery {
-            let Some((waiting, own)) = self.calls.from_node.remove(&call) else {
+            let Some((waiting, own)) = self.calls.from_node.remove(call) else {
                 return;
             };
             let arrival = self.now + self.profile(Link::Admin).delay;
@@ -433,7 +436,10 @@ impl World {
         } else if let Delivery::Stream(heiiki_types::StreamInput::Accepted { conn, .. }) = delivery
         {
             let arrival = self.now + self.profile(Link::S6a).delay;
-            if let Some(end) = self.streams.close(streams::End { node: id, conn }) {
+            if let Some(end) = self.streams.close(streams::End {
+                node: id,
+                conn: *conn,
+            }) {
                 let closed = heiiki_types::StreamInput::Closed { conn: end.conn };
                 self.put(arrival, end.node, Delivery::Stream(closed));
             }

@@ -31,6 +31,7 @@ pub(crate) struct Slot {
 }
 
 /// What a node is made from, every time it starts.
+#[expect(clippy::large_enum_variant, reason = "a world has a handful of them")]
 pub(crate) enum Blueprint {
     Hss {
         config: HssConfig,

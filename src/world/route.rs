@@ -32,8 +32,8 @@ impl World {
                 Emitted::Storage(output) => self.store(id, output),
                 Emitted::Datagram(port, datagram) => self.send_datagram(id, port.link(), datagram),
                 Emitted::Stream(output) => self.send_stream(id, output),
-                Emitted::S1ToEnb { enb, message } => self.send_s1(id, enb, message, false),
-                Emitted::S1ToMme { enb, message } => self.send_s1(id, enb, message, true),
+                Emitted::S1ToEnb { enb, message } => self.send_s1(id, enb, &message, false),
+                Emitted::S1ToMme { enb, message } => self.send_s1(id, enb, &message, true),
                 Emitted::SgiToSegment {
                     worker,
                     tenant,
@@ -48,7 +48,7 @@ impl World {
                             outside,
                             uplink: true,
                         };
-                        self.send_packet(id, to, what, packet);
+                        self.send_packet(id, to, what, &packet);
                     }
                 }
                 Emitted::SgiToGateway {
@@ -63,7 +63,7 @@ impl World {
                         outside: None,
                         uplink: false,
                     };
-                    self.send_packet(id, pgw, what, packet);
+                    self.send_packet(id, pgw, what, &packet);
                 }
                 Emitted::AdminReply { call, response } => self.reply(call, response),
                 Emitted::GatewayCall {
@@ -129,7 +129,7 @@ impl World {
             return;
         };
         let name = MessageName::of_datagram(link, &payload);
-        for (at, payload) in self.copies(from, to, link, &name, payload) {
+        for (at, payload) in self.copies(from, to, link, &name, &payload) {
             let datagram = Datagram {
                 local: remote,
                 remote: local,
@@ -139,7 +139,7 @@ impl World {
         }
     }
 
-    fn send_packet(&mut self, from: NodeId, to: NodeId, what: OnSgi, packet: Vec<u8>) {
+    fn send_packet(&mut self, from: NodeId, to: NodeId, what: OnSgi, packet: &[u8]) {
         let OnSgi {
             worker,
             tenant,
@@ -173,7 +173,7 @@ impl World {
         }
     }
 
-    fn send_s1(&mut self, from: NodeId, enb: s1::EnbId, message: s1::Message, uplink: bool) {
+    fn send_s1(&mut self, from: NodeId, enb: s1::EnbId, message: &s1::Message, uplink: bool) {
         let peer = |s: &super::node::Slot| {
             if uplink {
                 s.blueprint.is_mme()
@@ -184,12 +184,12 @@ impl World {
         let Some(to) = self.position(peer) else {
             return;
         };
-        let name = MessageName::of_s1(&message);
+        let name = MessageName::of_s1(message);
         // The octets of the NAS PDU are what a faulty link can change; the envelope is a value.
         let nas = message.nas().map(<[u8]>::to_vec).unwrap_or_default();
-        let found = self.checker.s1(enb, &message);
+        let found = self.checker.s1(enb, message);
         self.violated(found);
-        for (at, octets) in self.copies(from, to, Link::S1Nas, &name, nas) {
+        for (at, octets) in self.copies(from, to, Link::S1Nas, &name, &nas) {
             let mut message = message.clone();
             if let Some(nas) = message.nas_mut() {
                 *nas = octets;
@@ -222,7 +222,7 @@ impl World {
                 let found = self.checker.diameter(&octets);
                 self.violated(found);
                 let name = MessageName::of_diameter(&octets);
-                for (at, octets) in self.copies(id, to.node, Link::S6a, &name, octets) {
+                for (at, octets) in self.copies(id, to.node, Link::S6a, &name, &octets) {
                     let at = self.streams.in_order(from, at);
                     let data = StreamInput::Data {
                         conn: to.conn,
@@ -375,7 +375,7 @@ impl World {
         to: NodeId,
         link: Link,
         name: &MessageName,
-        octets: Vec<u8>,
+        octets: &[u8],
     ) -> Vec<(heiiki_types::Instant, Vec<u8>)> {
         let verdict = self.verdict(from, to, link, name, octets.len());
         let profile = self.profile(link);
@@ -397,7 +397,7 @@ impl World {
         let now = self.now;
         let mut copied = Vec::with_capacity(copies.len());
         for (delay, corrupt) in copies {
-            let mut octets = octets.clone();
+            let mut octets = octets.to_vec();
             if corrupt && !octets.is_empty() {
                 self.checker.changed(link);
                 let bit = self.rng.below(octets.len() as u64 * 8);

@@ -1,6 +1,6 @@
 //! What is on its way in the virtual world, in the order of its arrival.
 
-use std::cmp::Reverse;
+use core::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use heiiki_types::Instant;
