@@ -15,6 +15,12 @@ const GTP_U_HEADER: usize = 8;
 /// The message type of a G-PDU.
 const G_PDU: u8 = 255;
 
+/// Whether an octet could begin a plain NAS message: a protocol discriminator of TS 24.007 §11.2.3
+/// with a header type or bearer identity that fits.
+const fn looks_plain(octet: u8) -> bool {
+    matches!(octet, 7 | 15) || octet & 15 == 2 && !matches!(octet >> 4, 1..=4)
+}
+
 /// Where a TCP packet is cut: after its ports. `None` for everything else.
 fn tcp_cut(packet: &[u8]) -> Option<usize> {
     const TCP: u8 = 6;
@@ -196,8 +202,18 @@ impl<W: io::Write> Capture<W> {
 
     /// A NAS message as on the wire. The comment says whose it is and which way it goes, which
     /// the message itself may not.
-    pub fn nas(&mut self, at: WallTime, comment: &str, octets: &[u8]) -> io::Result<()> {
-        let pdu = exported("nas-eps", octets);
+    ///
+    /// A reader guesses from the first octet behind the header whether a message is ciphered. One
+    /// that `is_ciphered` and looks plain by chance stands as data, or it would be called malformed.
+    pub fn nas(
+        &mut self,
+        at: WallTime,
+        comment: &str,
+        octets: &[u8],
+        is_ciphered: bool,
+    ) -> io::Result<()> {
+        let is_misread = is_ciphered && octets.get(6).is_some_and(|o| looks_plain(*o));
+        let pdu = exported(if is_misread { "data" } else { "nas-eps" }, octets);
         self.out.packet(self.nas, at, &pdu, comment)
     }
 

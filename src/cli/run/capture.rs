@@ -110,7 +110,9 @@ impl Shared {
                 plain,
             } => {
                 let way = if uplink { "uplink" } else { "downlink" };
-                self.capture.nas(at, way, wire)?;
+                // Null ciphering leaves the message as it is.
+                let is_ciphered = plain.is_some_and(|p| !wire.ends_with(p));
+                self.capture.nas(at, way, wire, is_ciphered)?;
                 plain.map_or(Ok(()), |plain| self.capture.nas_plain(at, way, plain))
             }
             Frame::Packet { tenant, packet, .. } => {
