@@ -1,4 +1,12 @@
 //! Random operations on random labs, with the invariants after every step.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::tests_outside_test_module,
+    clippy::unwrap_used,
+    reason = "what fails here fails the test"
+)]
 
 use heiiki::swarm;
 
@@ -8,7 +16,14 @@ const SEEDS: core::ops::Range<u64> = 0..20;
 const OPERATIONS: usize = 60;
 
 /// Runs that once failed: seed and operations.
-const ONCE_FAILED: &[(u64, usize)] = &[];
+const ONCE_FAILED: &[(u64, usize)] = &[
+    (67, 200),
+    (664, 200),
+    (1475, 200),
+    (2477, 300),
+    (2858, 300),
+    (3432, 300),
+];
 
 fn run(seed: u64, operations: usize) -> swarm::Report {
     swarm::run(seed, operations).unwrap_or_else(|failure| panic!("{failure}"))

@@ -103,17 +103,13 @@ impl Run {
         }
         self.let_pass(Duration::from_secs(1))?;
         let from = self.lab.log().len();
-        for sim in 0..imsis.len() {
-            self.command(sim, UeCommand::PowerOn);
-            self.command(sim, UeCommand::Attach);
-            self.let_pass(Duration::from_millis(20))?;
-        }
-        self.let_pass(ATTACH)?;
+        self.attach_those_who_are_not(from)?;
+        // A small pool has the addresses of the sessions that were just replaced only when they
+        // have rested.
+        self.let_pass(SETTLE)?;
+        self.attach_those_who_are_not(from)?;
         for (sim, imsi) in imsis.into_iter().enumerate() {
-            let attached = self.lab.log().get(from..).unwrap_or_default();
-            let attached = attached.iter().any(|e| {
-                matches!(&e.event, NodeEvent::Ue { imsi: of, event: UeEvent::Attached { .. } } if *of == imsi)
-            });
+            let attached = self.attached_since(from, imsi);
             let genuine = self.lab.plan().sims.get(sim).is_some_and(plan::is_genuine);
             let may = genuine && self.state(imsi)? != "terminated";
             match (attached, may) {
@@ -123,6 +119,27 @@ impl Run {
             }
         }
         self.world().sessions_agree()
+    }
+
+    fn attach_those_who_are_not(&mut self, from: usize) -> Result<(), String> {
+        for (sim, imsi) in self.imsis().into_iter().enumerate() {
+            if !self.attached_since(from, imsi) {
+                self.command(sim, UeCommand::PowerOn);
+                self.command(sim, UeCommand::Attach);
+                self.let_pass(Duration::from_millis(20))?;
+            }
+        }
+        self.let_pass(ATTACH)
+    }
+
+    fn attached_since(&self, from: usize, wanted: Imsi) -> bool {
+        let entries = self.lab.log().get(from..).unwrap_or_default();
+        entries.iter().any(|entry| match &entry.event {
+            NodeEvent::Ue { imsi, event } => {
+                *imsi == wanted && matches!(event, UeEvent::Attached { .. })
+            }
+            _ => false,
+        })
     }
 
     fn leave_all(&mut self) -> Result<(), String> {

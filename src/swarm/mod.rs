@@ -19,8 +19,9 @@ mod plan;
 mod traffic;
 
 use core::fmt;
+use core::panic::AssertUnwindSafe;
 use core::time::Duration;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::catch_unwind;
 
 use heiiki_types::{Instant, Rng};
 use heiiki_ue_sim::UeCommand;
@@ -127,7 +128,9 @@ pub fn run_logged(
         Err(panic) => Err(format!("7: a node panicked: {}", message(&*panic))),
     };
     let lines: Vec<String> = run.iter().flat_map(Run::lines).collect();
-    lines.iter().for_each(|line| show(line));
+    for line in &lines {
+        show(line);
+    }
     match (outcome, run) {
         (Ok(()), Some(run)) => Ok(run.report(&lines)),
         (outcome, run) => Err(Box::new(Failure {

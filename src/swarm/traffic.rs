@@ -1,8 +1,8 @@
 //! What UEs and segments send: honest traffic, probes, and packets that no honest stack makes.
 
+use core::net::IpAddr;
 use core::net::Ipv4Addr;
 use core::time::Duration;
-use std::net::IpAddr;
 
 use etherparse::{
     IcmpEchoHeader, Icmpv4Header, Icmpv4Type, IpNumber, Ipv4Header, TcpHeader, UdpHeader,
@@ -17,7 +17,7 @@ use crate::log::NodeEvent;
 const OUTSIDE: [Ipv4Addr; 7] = [
     Ipv4Addr::new(8, 8, 8, 8),
     Ipv4Addr::new(203, 0, 113, 7),
-    Ipv4Addr::new(127, 0, 0, 1),
+    Ipv4Addr::LOCALHOST,
     Ipv4Addr::new(169, 254, 169, 254),
     Ipv4Addr::new(224, 0, 0, 1),
     Ipv4Addr::BROADCAST,
@@ -178,7 +178,8 @@ impl Run {
             _ => (IpNumber::TCP, TcpHeader::MIN_LEN),
         };
         let whole = u16::try_from(length + payload.len()).ok()?;
-        let ip = Ipv4Header::new(whole, 64, number, source.octets(), dst.octets()).ok()?;
+        let mut ip = Ipv4Header::new(whole, 64, number, source.octets(), dst.octets()).ok()?;
+        ip.header_checksum = ip.calc_header_checksum();
         let mut packet = ip.to_bytes().to_vec();
         match number {
             IpNumber::UDP => {

@@ -127,10 +127,19 @@ pub struct World {
 #[derive(Default)]
 struct Calls {
     next: u64,
-    /// Calls of a node to a gateway: who waits for the answer, under which number.
-    from_node: BTreeMap<CallId, (NodeId, CallId)>,
+    /// Calls of a node to a gateway, by the number that the gateway sees.
+    from_node: BTreeMap<CallId, Waiting>,
     /// Answers to calls of the operator.
     answers: BTreeMap<CallId, HttpResponse>,
+}
+
+/// A call of a node to a gateway that has no answer yet.
+#[derive(Clone, Copy)]
+struct Waiting {
+    /// Who waits for the answer, under which number.
+    from: NodeId,
+    own: CallId,
+    to: NodeId,
 }
 
 impl core::fmt::Debug for World {
@@ -296,15 +305,32 @@ impl World {
             let closed = heiiki_types::StreamInput::Closed { conn: end.conn };
             self.put(arrival, end.node, Delivery::Stream(closed));
         }
-        let lost: Vec<CallId> = self
+        self.drop_calls(id);
+    }
+
+    /// The calls of a node that crashed are forgotten; those to it break, as their connections do.
+    fn drop_calls(&mut self, id: NodeId) {
+        self.calls.from_node.retain(|_, waiting| waiting.from != id);
+        let broken: Vec<CallId> = self
             .calls
             .from_node
             .iter()
-            .filter(|(_, w)| w.0 == id)
-            .map(|(c, _)| *c)
+            .filter(|(_, waiting)| waiting.to == id)
+            .map(|(call, _)| *call)
             .collect();
-        for call in lost {
-            self.calls.from_node.remove(&call);
+        for call in broken {
+            self.fail_call(call);
+        }
+    }
+
+    fn fail_call(&mut self, call: CallId) {
+        if let Some(waiting) = self.calls.from_node.remove(&call) {
+            let arrival = self.now + self.profile(Link::Admin).delay;
+            let failed = Delivery::Gateway {
+                call: waiting.own,
+                result: Err(()),
+            };
+            self.put(arrival, waiting.from, failed);
         }
     }
 
@@ -421,18 +447,7 @@ impl World {
     /// What a peer notices when nobody is there.
     fn undeliverable(&mut self, id: NodeId, delivery: &Delivery) {
         if let Delivery::Admin { call, .. } = delivery {
-            let Some((waiting, own)) = self.calls.from_node.remove(call) else {
-                return;
-            };
-            let arrival = self.now + self.profile(Link::Admin).delay;
-            self.put(
-                arrival,
-                waiting,
-                Delivery::Gateway {
-                    call: own,
-                    result: Err(()),
-                },
-            );
+            self.fail_call(*call);
         } else if let Delivery::Stream(heiiki_types::StreamInput::Accepted { conn, .. }) = delivery
         {
             let arrival = self.now + self.profile(Link::S6a).delay;

@@ -10,7 +10,7 @@ use super::link::{Verdict, fate};
 use super::message_name::MessageName;
 use super::node::Emitted;
 use super::streams::End;
-use super::{Delivery, Link, NodeId, Packet, World};
+use super::{Delivery, Link, NodeId, Packet, Waiting, World};
 use crate::log::{Frame, LabEvent, NodeEvent};
 
 /// Whose packet crosses SGi.
@@ -151,14 +151,14 @@ impl World {
             &Frame::Packet {
                 tenant: tenant.0,
                 uplink,
-                packet: &packet,
+                packet,
             },
         );
         if uplink {
-            let found = self.checker.to_segment(tenant, outside, &packet);
+            let found = self.checker.to_segment(tenant, outside, packet);
             self.violated(found);
         }
-        let name = MessageName::of_packet(&packet);
+        let name = MessageName::of_packet(packet);
         for (at, packet) in self.copies(from, to, Link::Sgi, &name, packet) {
             self.put(
                 at,
@@ -292,12 +292,12 @@ impl World {
         let delay = self.profile(Link::Admin).delay;
         let found = self.checker.admin(&response.body);
         self.violated(found);
-        if let Some((waiting, own)) = self.calls.from_node.remove(&call) {
+        if let Some(waiting) = self.calls.from_node.remove(&call) {
             let delivery = Delivery::Gateway {
-                call: own,
+                call: waiting.own,
                 result: Ok(response),
             };
-            self.put(self.now + delay, waiting, delivery);
+            self.put(self.now + delay, waiting.from, delivery);
         } else {
             self.calls.answers.insert(call, response);
         }
@@ -326,7 +326,8 @@ impl World {
             return;
         };
         let call = self.next_call();
-        self.calls.from_node.insert(call, (from, own));
+        let waiting = Waiting { from, own, to };
+        self.calls.from_node.insert(call, waiting);
         self.put(self.now + delay, to, Delivery::Admin { call, request });
     }
 

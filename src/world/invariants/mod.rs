@@ -67,7 +67,8 @@ impl fmt::Display for Violation {
     }
 }
 
-/// A violation of the invariant with this number.
+/// A violation of the invariant with this number, as a check returns it.
+#[expect(clippy::unnecessary_wraps, reason = "it is what checks return")]
 const fn broken(invariant: u8, what: String) -> Option<Violation> {
     Some(Violation { invariant, what })
 }
@@ -293,7 +294,7 @@ impl Checker {
     /// [`handled`](Self::handled) is because of it.
     pub(crate) fn arriving(&mut self, node: &Node, delivery: &Delivery) {
         match (node, delivery) {
-            (Node::Pgw(_), Delivery::Sgi { tenant, .. }) => self.tunnels.from_segment(*tenant),
+            (Node::Pgw(_), Delivery::Sgi { tenant, .. }) => self.tunnels.segment_speaks(*tenant),
             (Node::Pgw(_) | Node::Mme(_), Delivery::Datagram { port, datagram }) => {
                 self.tunnels.arriving(port.link(), datagram);
             }

@@ -1,7 +1,7 @@
 //! Invariant 6: K and OPc never leave the HSS and the card; session keys cross S6a alone, and
 //! nothing of either kind is in the log.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use heiiki_hss::SubscriberImport;
 use heiiki_nas::kdf;
@@ -20,7 +20,7 @@ pub(super) struct Secrets {
     /// Which octets a secret begins with: most of what is looked at ends here.
     first: [u64; 4],
     /// Expected responses; the UE sends one back in the clear, so S1 shows them too.
-    responses: BTreeMap<[u8; 8], ()>,
+    responses: BTreeSet<[u8; 8]>,
     scratch: Vec<u8>,
 }
 
@@ -62,7 +62,7 @@ impl Secrets {
         let ciphering = kdf::nas_enc(kasme, Eea::Eea2);
         self.add("KNASenc", false, *ciphering.expose());
         if let Some(xres) = xres.first_chunk::<8>() {
-            self.responses.insert(*xres, ());
+            self.responses.insert(*xres);
         }
     }
 
@@ -97,7 +97,7 @@ impl Secrets {
             return None;
         }
         octets.windows(8).find_map(|window| {
-            let known = self.responses.contains_key(window.first_chunk::<8>()?);
+            let known = self.responses.contains(window.first_chunk::<8>()?);
             known.then_some("XRES")
         })
     }

@@ -94,7 +94,7 @@ impl Speakers {
         if now.as_ref() == Some(&before) {
             return None;
         }
-        let state = now.map_or("gone".to_owned(), |c| format!("{:?}", c.state));
+        let state = now.map_or_else(|| "gone".to_owned(), |c| format!("{:?}", c.state));
         broken(
             8,
             format!(

@@ -31,12 +31,20 @@ type End = (IpAddr, Teid);
 /// Where the SGW receives what is for a session.
 #[derive(Debug)]
 struct Downlink {
+    asked: Asked,
+    /// The gateway's end, from its last answer on. A gateway that restarted may give another, and
+    /// an SGW that restarted may ask for another session with a TEID that the gateway still sends
+    /// to until it hears of that.
+    up: Option<End>,
+}
+
+/// The last request that named a tunnel.
+#[derive(Debug)]
+struct Asked {
     imsi: Imsi,
     tenant: usize,
-    /// The SGW's end for signalling, and the number of the request that named the tunnel.
+    /// The SGW's end for signalling, and the number of the request.
     request: (End, u32),
-    /// The gateway's end, from the answer on. A gateway that restarted may give another.
-    up: Option<End>,
 }
 
 /// Where the gateway receives what comes from a session.
@@ -160,7 +168,7 @@ impl Tunnels {
 
     // What made a node send.
 
-    pub(super) fn from_segment(&mut self, tenant: TenantId) {
+    pub(super) fn segment_speaks(&mut self, tenant: TenantId) {
         self.cause = Some(Cause::Segment(usize::from(tenant.0)));
     }
 
@@ -220,15 +228,15 @@ impl Tunnels {
                 let tunnel = request.bearer_contexts.first()?.s5s8_u_sgw_f_teid?;
                 let control = end(request.sender_f_teid);
                 let (down, session) = (end(tunnel), (control, sequence));
-                let known = self.down.get(&down).is_some_and(|d| d.request == session);
-                if !known {
-                    let downlink = Downlink {
+                let known = self.down.get(&down).map(|d| d.asked.request);
+                if known != Some(session) {
+                    let asked = Asked {
                         imsi: request.imsi?,
                         tenant: truth.tenant_of(&request.apn)?,
                         request: session,
-                        up: None,
                     };
-                    self.down.insert(down, downlink);
+                    let up = self.down.get(&down).and_then(|d| d.up);
+                    self.down.insert(down, Downlink { asked, up });
                     self.requests.insert(control, down);
                 }
                 None
@@ -261,7 +269,7 @@ impl Tunnels {
             return None;
         }
         downlink.up = Some(tunnel);
-        let (imsi, tenant) = (downlink.imsi, downlink.tenant);
+        let (imsi, tenant) = (downlink.asked.imsi, downlink.asked.tenant);
         let uplink = Uplink {
             imsi,
             tenant,
@@ -379,26 +387,34 @@ impl Tunnels {
             Some(Cause::ToGateway(tunnel)) => self.up.get(&tunnel).map(|u| u.tenant),
             _ => None,
         };
-        let imsi = down.imsi;
-        if from != Some(down.tenant) {
-            let own = truth.name(down.tenant);
-            let other = from.map_or("nobody", |tenant| truth.name(tenant));
-            return broken(
-                1,
-                format!("a packet of {other} goes to {imsi}, a SIM of {own}"),
-            );
-        }
-        let (_, destination) = addresses_of(packet)?;
-        // Packets may come before the session is answered.
         let up = down.up.and_then(|end| self.up.get(&end));
-        if up.is_some_and(|up| IpAddr::V4(up.address) != destination) {
-            return broken(
-                5,
-                format!("a packet for {destination} goes to {imsi}, which has another address"),
-            );
+        let asked = &down.asked;
+        // Packets may come before the session is answered.
+        let unanswered = up.is_none_or(|up| up.request != asked.request);
+        let (_, destination) = addresses_of(packet)?;
+        if let Some(up) = up.filter(|up| from == Some(up.tenant)) {
+            if IpAddr::V4(up.address) == destination {
+                let passes = dark.passes(up.imsi, "to the SGW");
+                return passes.or_else(|| outlived(up));
+            }
+            if !unanswered {
+                let imsi = up.imsi;
+                return broken(
+                    5,
+                    format!("a packet for {destination} goes to {imsi}, which has another address"),
+                );
+            }
         }
-        let passes = dark.passes(imsi, "to the SGW");
-        passes.or_else(|| outlived(up?))
+        if unanswered && from == Some(asked.tenant) {
+            return dark.passes(asked.imsi, "to the SGW");
+        }
+        let (imsi, tenant) = up.map_or((asked.imsi, asked.tenant), |up| (up.imsi, up.tenant));
+        let own = truth.name(tenant);
+        let other = from.map_or("nobody", |tenant| truth.name(tenant));
+        broken(
+            1,
+            format!("a packet of {other} goes to {imsi}, a SIM of {own}"),
+        )
     }
 
     fn to_gateway(&self, tunnel: End) -> Option<Violation> {
@@ -425,7 +441,7 @@ impl Tunnels {
             );
         };
         let meant = match self.cause {
-            Some(Cause::ToSgw(tunnel)) => self.down.get(&tunnel).map(|d| d.imsi),
+            Some(Cause::ToSgw(tunnel)) => self.down.get(&tunnel).map(|d| d.asked.imsi),
             // What was held until the UE's eNB named its end.
             Some(Cause::Ue(imsi)) => Some(imsi),
             _ => None,

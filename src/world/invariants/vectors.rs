@@ -53,7 +53,8 @@ impl Vectors {
             if message.flags.request {
                 self.request(truth, &message);
             } else {
-                found = found.or(self.answer(truth, secrets, &message));
+                let answer = self.answer(truth, secrets, &message);
+                found = found.or(answer);
             }
         }
         found
@@ -92,7 +93,8 @@ impl Vectors {
                 continue;
             };
             let sqn = Sqn::from_octets(ak.xor(*hidden));
-            found = found.or(self.issued(imsi, sqn));
+            let issued = self.issued(imsi, sqn);
+            found = found.or(issued);
         }
         found
     }
