@@ -23,6 +23,7 @@ mod out;
 mod pgw;
 mod run;
 mod signal;
+mod soak;
 mod subscriber;
 mod token;
 mod ue_sim;
@@ -50,6 +51,11 @@ pub fn pgw_main() -> ExitCode {
 /// The `ue-sim` command.
 pub fn ue_sim_main() -> ExitCode {
     enter(ue_sim::execute)
+}
+
+/// The `heiiki-soak` command.
+pub fn soak_main() -> ExitCode {
+    enter(|args| soak::execute(&args))
 }
 
 fn enter<C: clap::Parser>(execute: impl FnOnce(C) -> Outcome) -> ExitCode {
