@@ -3,7 +3,16 @@
 //!
 //! After a change: `UPDATE=1 cargo test --test dependencies -- --include-ignored`, then read the
 //! difference and give a new direct dependency its reason in ADR 0002.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::tests_outside_test_module,
+    clippy::unwrap_used,
+    reason = "what fails here fails the test"
+)]
 
+use core::fmt::Write as _;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -124,7 +133,7 @@ fn write(path: &Path, stated: &BTreeMap<String, String>) {
     let mut text =
         "# Every crate in Cargo.lock and its licence. See tests/dependencies.rs.\n".to_owned();
     for (name, licence) in stated {
-        text.push_str(&format!("{name} = {licence}\n"));
+        writeln!(text, "{name} = {licence}").unwrap();
     }
     std::fs::write(path, text).unwrap();
 }

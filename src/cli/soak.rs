@@ -185,6 +185,6 @@ mod tests {
     #[test]
     fn a_short_soak_passes() {
         let soak = Soak::parse_from(["heiiki-soak", "--seeds", "1", "--ops", "5"]);
-        assert!(matches!(execute(soak), Ok(Exit::Done)));
+        assert!(matches!(execute(&soak), Ok(Exit::Done)));
     }
 }

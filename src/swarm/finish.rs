@@ -19,6 +19,18 @@ const BACK_OFF: Duration = Duration::from_mins(61);
 /// Longer than an attach in a network without faults, back-offs aside.
 const ATTACH: Duration = Duration::from_secs(20);
 
+/// `GET /v1/bars` at the gateway.
+#[derive(serde::Deserialize)]
+struct Bars {
+    bars: Vec<Bar>,
+}
+
+#[derive(serde::Deserialize)]
+struct Bar {
+    imsi: Imsi,
+    version: u64,
+}
+
 impl Run {
     pub(super) fn finish(&mut self) -> Result<(), String> {
         self.world().remark("everything heals".to_owned());
@@ -93,7 +105,39 @@ impl Run {
             }
         }
         // Lifts reach the gateway, and what keeps UEs away ends.
-        self.let_pass(BACK_OFF)
+        self.let_pass(BACK_OFF)?;
+        self.lift_emergencies()
+    }
+
+    /// Lifts the bars that the gateway set by itself. No other is left but those of SIMs that are
+    /// terminated.
+    fn lift_emergencies(&mut self) -> Result<(), String> {
+        let call = self.call(
+            AdminOf::Pgw,
+            Method::Get,
+            "/v1/bars".to_owned(),
+            String::new(),
+        );
+        let answer = self.answer(call)?;
+        let Bars { bars } = serde_json::from_slice(&answer.body)
+            .map_err(|e| format!("7: the gateway's answer cannot be read: {e}"))?;
+        for Bar { imsi, version } in bars {
+            if self.state(imsi)? == "terminated" {
+                continue;
+            }
+            if !self.emergencies.contains(&imsi) {
+                return Err(format!("3: {imsi} was resumed and its bar is not lifted"));
+            }
+            let body = serde_json::json!({ "version": version + 1, "actor": "swarm" });
+            let target = format!("/v1/bars/{imsi}/lift");
+            let call = self.call(AdminOf::Pgw, Method::Post, target, body.to_string());
+            let answer = self.answer(call)?;
+            if answer.status != 200 {
+                let body = String::from_utf8_lossy(&answer.body);
+                return Err(format!("3: the bar of {imsi} cannot be lifted: {body}"));
+            }
+        }
+        Ok(())
     }
 
     fn attach_all(&mut self) -> Result<(), String> {

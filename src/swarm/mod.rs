@@ -23,10 +23,13 @@ use core::panic::AssertUnwindSafe;
 use core::time::Duration;
 use std::panic::catch_unwind;
 
-use heiiki_types::{Instant, Rng};
-use heiiki_ue_sim::UeCommand;
+use std::collections::BTreeSet;
+
+use heiiki_types::{Imsi, Instant, Rng};
+use heiiki_ue_sim::{Event as UeEvent, UeCommand};
 
 use crate::lab::{Lab, Network};
+use crate::log::NodeEvent;
 use crate::plan::NodeName;
 use crate::world::World;
 
@@ -167,6 +170,11 @@ struct Run {
     streams: Vec<(usize, u64)>,
     downlinks: Vec<u64>,
     next_token: u64,
+    /// UEs with a bearer, as the log up to `read` tells.
+    attached: BTreeSet<Imsi>,
+    read: usize,
+    /// SIMs that the gateway was told to cut by itself.
+    emergencies: BTreeSet<Imsi>,
 }
 
 impl Run {
@@ -185,6 +193,9 @@ impl Run {
             streams: Vec::new(),
             downlinks: Vec::new(),
             next_token: 1,
+            attached: BTreeSet::new(),
+            read: 0,
+            emergencies: BTreeSet::new(),
         })
     }
 
@@ -263,6 +274,38 @@ impl Run {
     const fn token(&mut self) -> u64 {
         self.next_token += 1;
         self.next_token
+    }
+
+    /// Any SIM; mostly one whose UE has a bearer (or has none), if there is such a one.
+    fn sim(&mut self, with_bearer: bool) -> usize {
+        let fits = |run: &Self, sim: usize| {
+            let sim = run.lab.plan().sims.get(sim);
+            sim.is_some_and(|s| run.attached.contains(&s.imsi) == with_bearer)
+        };
+        self.follow();
+        for _ in 0..4 {
+            let sim = self.any_sim();
+            if fits(self, sim) {
+                return sim;
+            }
+        }
+        self.any_sim()
+    }
+
+    /// Reads what is new in the log.
+    fn follow(&mut self) {
+        let log = self.lab.log();
+        for entry in log.get(self.read..).unwrap_or_default() {
+            let NodeEvent::Ue { imsi, event } = &entry.event else {
+                continue;
+            };
+            match event {
+                UeEvent::Attached { .. } => self.attached.insert(*imsi),
+                UeEvent::BearerReleased => self.attached.remove(imsi),
+                _ => false,
+            };
+        }
+        self.read = log.len();
     }
 
     /// A number below `bound`.

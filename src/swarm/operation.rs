@@ -33,15 +33,16 @@ const MESSAGES: [(Link, &str); 16] = [
 impl Run {
     /// Does one thing.
     pub(super) fn operate(&mut self) {
-        let sim = self.any_sim();
-        let title = match self.rng.below(100) {
+        let operation = self.rng.below(100);
+        let sim = self.sim(!(0..26).contains(&operation));
+        let title = match operation {
             0..26 => self.attach(sim),
-            26..36 => self.leave(sim),
-            36..54 => self.traffic(sim),
-            54..62 => self.downlink(sim),
-            62..70 => self.spoof(sim),
-            70..80 => self.lie(sim),
-            80..90 => self.order(sim),
+            26..34 => self.leave(sim),
+            34..52 => self.traffic(sim),
+            52..60 => self.downlink(sim),
+            60..68 => self.spoof(sim),
+            68..79 => self.lie(sim),
+            79..90 => self.order(sim),
             90..94 => self.crash(),
             94..98 => self.one_message(),
             _ => self.partition(),
@@ -88,7 +89,8 @@ impl Run {
             0 => "terminate",
             1..7 => "suspend",
             7..11 => "pause",
-            11..17 => "resume",
+            11..16 => "resume",
+            16 => return self.emergency_cut(sim),
             _ => return self.delete_session(),
         };
         self.give_order(sim, verb);
@@ -127,6 +129,17 @@ impl Run {
             body: body.into_bytes(),
         };
         Network::call(self.world(), node, request)
+    }
+
+    fn emergency_cut(&mut self, sim: usize) -> String {
+        let Some(imsi) = self.lab.plan().sims.get(sim).map(|s| s.imsi) else {
+            return String::new();
+        };
+        self.emergencies.insert(imsi);
+        let body = serde_json::json!({ "imsi": imsi, "reason": "drawn", "actor": "swarm" });
+        let target = "/v1/emergency-cut".to_owned();
+        self.call(AdminOf::Pgw, Method::Post, target, body.to_string());
+        format!("order: emergency cut of {}", self.name(sim))
     }
 
     fn delete_session(&mut self) -> String {

@@ -140,11 +140,7 @@ pub(super) fn links(rng: &mut Rng, world: &mut World) {
             loss: share(rng),
             duplicate: share(rng),
             reorder: share(rng),
-            corrupt: if link == Link::S5C {
-                0.0
-            } else {
-                share(rng) / 4.0
-            },
+            corrupt: share(rng) / 4.0,
         };
         world.set_profile(link, profile);
     }

@@ -40,7 +40,7 @@ impl Run {
 
     /// An address that some UE has or had.
     fn ue_address(&mut self) -> Option<Ipv4Addr> {
-        let back = self.below(12);
+        let back = self.below(6);
         let mut attached = self.lab.log().iter().rev().filter_map(|e| match &e.event {
             NodeEvent::Ue {
                 event: UeEvent::Attached { ip, .. },

@@ -3,7 +3,7 @@ use core::net::SocketAddr;
 
 use heiiki_types::{Datagram, Duration, Ebi, Instant, Rng, from_hex};
 
-use super::*;
+use super::super::*;
 use crate::testing;
 
 const SGW: &str = "127.0.0.3:2123";
