@@ -6,11 +6,15 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use heiiki_types::Record;
 
 use crate::journal::{MAGIC, append_batch, replay};
+
+/// Only the owner may read a journal: subscriber rows hold keys.
+const PRIVATE: u32 = 0o600;
 
 /// An open journal file, held by one process at a time.
 #[derive(Debug)]
@@ -36,6 +40,7 @@ impl JournalFile {
             .write(true)
             .create(true)
             .truncate(false)
+            .mode(PRIVATE)
             .open(path)?;
         lock(&old, path)?;
         let mut octets = Vec::new();
@@ -90,12 +95,16 @@ fn rewrite(path: &Path, records: &[Record]) -> io::Result<File> {
     if !records.is_empty() {
         append_batch(&mut octets, records).map_err(io::Error::other)?;
     }
+    // What an interrupted start left behind is not needed; a fresh file is nobody else's.
+    match fs::remove_file(&new) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+        _ => {}
+    }
     let mut file = OpenOptions::new()
         .write(true)
-        .create(true)
-        .truncate(true)
+        .create_new(true)
+        .mode(PRIVATE)
         .open(&new)?;
-    private(&file)?;
     lock(&file, &new)?;
     file.write_all(&octets)?;
     file.sync_all()?;
@@ -107,12 +116,6 @@ fn rewrite(path: &Path, records: &[Record]) -> io::Result<File> {
         .unwrap_or_else(|| Path::new("."));
     File::open(folder)?.sync_all()?;
     Ok(file)
-}
-
-/// Only the owner may read it: subscriber rows hold keys.
-fn private(file: &File) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt as _;
-    file.set_permissions(fs::Permissions::from_mode(0o600))
 }
 
 #[cfg(test)]

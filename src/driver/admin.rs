@@ -136,3 +136,44 @@ impl Admin {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use heiiki_types::Method;
+
+    fn get(target: &str) -> HttpRequest {
+        HttpRequest {
+            method: Method::Get,
+            target: target.to_owned(),
+            bearer: None,
+            body: Vec::new(),
+        }
+    }
+
+    /// A machine that answers every call with this status.
+    fn handler(admin: &Admin, events: &Events, status: u16) -> Handler {
+        let machine = admin.clone();
+        admin.handler(events.clone(), move |call, _| {
+            let body = b"{}".to_vec();
+            machine.reply(call, HttpResponse { status, body });
+        })
+    }
+
+    #[tokio::test]
+    async fn events_stream_to_whom_the_machine_lets_listen() {
+        let (admin, events) = (Admin::default(), Events::default());
+        let Reply::Lines(mut lines) = handler(&admin, &events, 200)(get("/v1/events")).await else {
+            panic!("the caller may listen");
+        };
+        events.publish(&serde_json::json!({ "event": "serving" }));
+        assert_eq!(lines.recv().await.unwrap(), "{\"event\":\"serving\"}\n");
+        let refused = handler(&admin, &events, 401)(get("/v1/events")).await;
+        assert!(matches!(
+            refused,
+            Reply::Whole(HttpResponse { status: 401, .. })
+        ));
+        let other = handler(&admin, &events, 200)(get("/v1/cuts")).await;
+        assert!(matches!(other, Reply::Whole(_)));
+    }
+}

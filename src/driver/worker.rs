@@ -219,15 +219,22 @@ impl Loop {
                     break;
                 }
                 self.uplink(clock::now(), &mut buffers, &received);
-                // A cut waits for a batch boundary, not for the end of the traffic.
+                // A cut waits for a batch boundary, not for the end of the traffic; and one UE's
+                // flood uplink does not keep answers from the others.
                 while let Ok(ask) = self.asked.try_recv() {
                     self.act(clock::now(), ask);
                 }
+                self.answer();
             }
-            self.segment.handle_timeout(clock::now());
-            self.downlink();
-            self.notices();
+            self.answer();
         }
+    }
+
+    /// Passes on what the segment and the worker have to say.
+    fn answer(&mut self) {
+        self.segment.handle_timeout(clock::now());
+        self.downlink();
+        self.notices();
     }
 
     fn act(&mut self, now: Now, ask: Ask) {

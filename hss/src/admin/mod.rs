@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `GET /v1/subscribers?after=IMSI&limit=N` | reader |
 //! | `GET /v1/subscribers/{imsi}` | reader |
+//! | `GET /v1/events` (the driver streams them as NDJSON) | reader |
 //! | `GET /v1/cuts?before=ID&limit=N`, `GET /v1/cuts/{id}` | reader |
 //! | `POST /v1/subscribers/{imsi}/suspend`, `.../pause` with `{"reason", "actor"}` | cut-only |
 //! | `POST /v1/cuts/{id}/stamps` with `{"t6", "t7", "t8"}` | cut-only |
@@ -145,8 +146,12 @@ impl Hss {
                 allow(role, Role::CutOnly)?;
                 read(self.add_stamps(id, &request.body)?)
             }
+            // The driver has the stream: this says only that the caller may listen.
+            (["v1", "events"], Method::Get) => read(ok(b"{}".to_vec())),
             (["v1", "subscribers"], _) => Err(Refusal::Method("GET and POST")),
-            (["v1", "cuts"] | ["v1", "cuts" | "subscribers", _], _) => Err(Refusal::Method("GET")),
+            (["v1", "cuts" | "events"] | ["v1", "cuts" | "subscribers", _], _) => {
+                Err(Refusal::Method("GET"))
+            }
             (["v1", "subscribers", _, verb], _) if Verb::from_name(verb).is_some() => {
                 Err(Refusal::Method("POST"))
             }

@@ -234,6 +234,10 @@ impl Hss {
         let Some(cut) = self.cuts.get(id).filter(|c| !c.superseded).cloned() else {
             return;
         };
+        // A cut given meanwhile counts, also where no gateway's answer is waited for.
+        if self.cuts.latest_of(cut.imsi) != Some(id) {
+            return;
+        }
         self.change_state(now, &cut);
         self.forget_cancellations_of_cuts(cut.imsi);
         for gateway in 0..cut.gateways.len() {

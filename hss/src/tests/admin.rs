@@ -20,7 +20,13 @@ fn call(
 #[test]
 fn without_a_token_nothing_is_answered() {
     let mut bench = Bench::new();
-    let paths = ["/v1/subscribers", "/v1/cuts", "/", "/v1/nothing"];
+    let paths = [
+        "/v1/subscribers",
+        "/v1/cuts",
+        "/v1/events",
+        "/",
+        "/v1/nothing",
+    ];
     for token in [None, Some(""), Some("admin "), Some("Admin"), Some("cutte")] {
         for path in paths {
             let (status, body) = call(&mut bench, Method::Get, path, token, b"");
@@ -370,4 +376,11 @@ fn events_are_tagged_and_in_snake_case() {
         (&stamp["node"], stamp["cut"].is_string()),
         (&json!("pgw1"), true)
     );
+}
+
+#[test]
+fn whoever_may_read_may_listen_to_events() {
+    let mut bench = Bench::new();
+    let (status, _) = call(&mut bench, Method::Get, "/v1/events", Some("admin"), b"");
+    assert_eq!(status, 200);
 }

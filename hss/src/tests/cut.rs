@@ -705,3 +705,16 @@ fn old_certificates_make_room() {
     );
     assert_eq!(bench.state_of(1), "suspended");
 }
+
+#[test]
+fn a_cut_wins_over_a_pending_resume_without_any_gateway_too() {
+    let mut config = config();
+    config.gateways.clear();
+    let mut bench = Bench::with(config, vec![row(1)]);
+    bench.order(1, "suspend");
+    bench.disk.slow = true;
+    let _resume = bench.verb(1, "resume");
+    let _cut = bench.verb(1, "suspend");
+    bench.sync();
+    assert_eq!(bench.state_of(1), "suspended");
+}

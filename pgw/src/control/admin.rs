@@ -35,6 +35,7 @@ enum Route<'a> {
     EmergencyCut,
     Counters,
     Audit,
+    Events,
 }
 
 impl<'a> Route<'a> {
@@ -53,6 +54,7 @@ impl<'a> Route<'a> {
             (Some("emergency-cut"), None, ..) => (Self::EmergencyCut, Method::Post),
             (Some("counters"), None, ..) => (Self::Counters, Method::Get),
             (Some("audit"), None, ..) => (Self::Audit, Method::Get),
+            (Some("events"), None, ..) => (Self::Events, Method::Get),
             _ => return Err(404),
         };
         if method == needs { Ok(route) } else { Err(405) }
@@ -64,7 +66,7 @@ impl<'a> Route<'a> {
         match self {
             Self::SetBar | Self::LiftBar(_) | Self::ListBars | Self::EmergencyCut => true,
             Self::ListSessions => request.query("imsi").is_some(),
-            Self::DeleteSession(_) | Self::Counters | Self::Audit => false,
+            Self::DeleteSession(_) | Self::Counters | Self::Audit | Self::Events => false,
         }
     }
 }
@@ -156,6 +158,12 @@ impl Control {
                 self.ask(now, call, Question::Audit);
                 Ok(())
             }
+            Route::Events => {
+                // The driver has the stream: this says only that the caller may listen.
+                let body = b"{}".to_vec();
+                self.reply(call, HttpResponse { status: 200, body });
+                Ok(())
+            }
         }
     }
 
@@ -188,7 +196,11 @@ impl Control {
 
     fn post_emergency_cut(&mut self, now: Now, call: CallId, order: EmergencyCall) -> Handled {
         // Above everything this gateway has heard of the SIM: only a later resume lifts it.
-        let version = self.bars.order(order.imsi).map_or(0, |o| o.version) + 1;
+        let version = self
+            .bars
+            .order(order.imsi)
+            .map_or(0, |o| o.version)
+            .saturating_add(1);
         let cut = order.cut.unwrap_or_else(|| format!("emergency-{version}"));
         let order = BarCall {
             imsi: order.imsi,

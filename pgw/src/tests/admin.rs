@@ -21,6 +21,7 @@ fn tokens_and_roles() {
         (Method::Get, "/v1/sessions", 403),
         (Method::Get, "/v1/counters", 403),
         (Method::Get, "/v1/audit", 403),
+        (Method::Get, "/v1/events", 403),
         (Method::Post, delete.as_str(), 403),
         (Method::Post, "/v1/sessions", 405),
         (Method::Put, "/v1/bars", 405),
@@ -197,4 +198,11 @@ fn events_are_flat_and_named() {
         })
         .collect();
     assert_eq!(names, ["started", "session_created"]);
+}
+
+#[test]
+fn the_operator_may_listen_to_events() {
+    let mut bed = Bed::new(config());
+    let listened = status(&mut bed, "admin", Method::Get, "/v1/events", &Value::Null);
+    assert_eq!(listened, 200);
 }
