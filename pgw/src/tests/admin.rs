@@ -69,7 +69,7 @@ fn tokens_and_roles() {
     );
     let refused = bed.events.iter();
     let refused = refused.filter(|e| matches!(e, Event::AdminRefused { .. }));
-    assert_eq!(refused.count(), 27);
+    assert_eq!(refused.count(), 30);
 }
 
 #[test]
