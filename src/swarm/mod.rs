@@ -170,6 +170,8 @@ struct Run {
     streams: Vec<(usize, u64)>,
     downlinks: Vec<u64>,
     next_token: u64,
+    /// The share of bad luck that does not happen.
+    calm: f64,
     /// UEs with a bearer, as the log up to `read` tells.
     attached: BTreeSet<Imsi>,
     read: usize,
@@ -183,7 +185,13 @@ impl Run {
         let lab = plan::lab(seed, &mut rng);
         let mut lab = lab.build().map_err(|e| format!("the drawn lab: {e}"))?;
         plan::links(&mut rng, lab.world());
+        let calm = match rng.below(3) {
+            0 => 0.0,
+            1 => 0.75,
+            _ => 0.97,
+        };
         Ok(Self {
+            calm,
             lab,
             rng,
             seed,

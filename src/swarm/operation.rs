@@ -33,7 +33,10 @@ const MESSAGES: [(Link, &str); 16] = [
 impl Run {
     /// Does one thing.
     pub(super) fn operate(&mut self) {
-        let operation = self.rng.below(100);
+        let mut operation = self.rng.below(100);
+        if operation >= 90 && self.rng.chance(self.calm) {
+            operation %= 26;
+        }
         let sim = self.sim(!(0..26).contains(&operation));
         let title = match operation {
             0..26 => self.attach(sim),
@@ -89,7 +92,11 @@ impl Run {
             0 => "terminate",
             1..7 => "suspend",
             7..11 => "pause",
-            11..16 => "resume",
+            11..16 => {
+                let sim = self.sim(false);
+                self.give_order(sim, "resume");
+                return format!("order: resume {}", self.name(sim));
+            }
             16 => return self.emergency_cut(sim),
             _ => return self.delete_session(),
         };
