@@ -55,12 +55,7 @@ impl Run {
             let delay = world.profile(link).delay;
             world.set_profile(link, LinkProfile::quiet(delay));
         }
-        for stream in core::mem::take(&mut self.downlinks) {
-            self.world().stop_downlink(stream);
-        }
-        for (sim, token) in core::mem::take(&mut self.streams) {
-            self.command(sim, UeCommand::StopStream { token });
-        }
+        self.stop_streams();
     }
 
     /// Waits for the answer to an administrative call.

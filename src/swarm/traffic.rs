@@ -150,6 +150,15 @@ impl Run {
         format!("downlink stream {number} to {to}")
     }
 
+    pub(super) fn stop_streams(&mut self) {
+        for stream in core::mem::take(&mut self.downlinks) {
+            self.world().stop_downlink(stream);
+        }
+        for (sim, token) in core::mem::take(&mut self.streams) {
+            self.command(sim, UeCommand::StopStream { token });
+        }
+    }
+
     /// A packet with another's source address.
     pub(super) fn spoof(&mut self, sim: usize) -> String {
         let source = self.target(sim);
