@@ -34,10 +34,12 @@ use core::time::Duration;
 use heiiki_types::{HttpRequest, HttpResponse, Instant, Method, Token};
 use heiiki_ue_sim::{Event as UeEvent, UeCommand};
 
+#[cfg(feature = "cli")]
 pub(crate) use builder::virtual_lab;
 pub use builder::{Builder, InvalidLab};
 pub use network::{AdminOf, DownlinkStream, Escaped, Network, NotInThisWorld};
 pub use operate::OperateError;
+#[cfg(feature = "cli")]
 pub(crate) use operate::attach_event;
 pub use outcome::{AttachError, Cut, Page, Session, Unreached};
 pub(crate) use wiring::ue_profile;
