@@ -44,6 +44,7 @@ impl Run {
     }
 
     fn heal(&mut self) {
+        self.falling.clear();
         for (node, _) in core::mem::take(&mut self.down) {
             // What a node is made from was good when it started first.
             let _ = self.world().restart(node);

@@ -162,6 +162,8 @@ struct Run {
     rng: Rng,
     seed: u64,
     done: usize,
+    /// Nodes that are about to crash: when, and when each comes back.
+    falling: Vec<(NodeName, Instant, Instant)>,
     /// Nodes that are down, and when each comes back.
     down: Vec<(NodeName, Instant)>,
     /// Rules on links, and when each goes.
@@ -196,6 +198,7 @@ impl Run {
             rng,
             seed,
             done: 0,
+            falling: Vec::new(),
             down: Vec::new(),
             rules: Vec::new(),
             streams: Vec::new(),
@@ -239,6 +242,7 @@ impl Run {
             self.due();
             let now = self.lab.now();
             let next = self.down.iter().map(|(_, at)| *at);
+            let next = next.chain(self.falling.iter().map(|(_, at, _)| *at));
             let next = next.chain(self.rules.iter().map(|(_, at)| *at)).min();
             let stop = next.map_or(until, |at| at.min(until));
             let world = self.lab.world();
@@ -255,6 +259,16 @@ impl Run {
     fn due(&mut self) {
         let now = self.lab.now();
         let world = self.lab.world();
+        let down = &mut self.down;
+        self.falling.retain(|(node, at, back)| {
+            let waits = *at > now;
+            if !waits && !down.iter().any(|(other, _)| other == node) {
+                // Only real sockets cannot lose a node.
+                let _ = Network::crash(world, *node);
+                down.push((*node, *back));
+            }
+            waits
+        });
         self.down.retain(|(node, at)| {
             let waits = *at > now;
             if !waits {

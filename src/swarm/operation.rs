@@ -170,13 +170,20 @@ impl Run {
         } else {
             90_000_000
         };
-        let until = self.lab.now() + Duration::from_micros(self.rng.below(longest));
-        // Only real sockets cannot lose a node.
-        let _ = Network::crash(self.world(), node);
-        if !self.down.iter().any(|(down, _)| *down == node) {
-            self.down.push((node, until));
+        // A crash is worst in the middle of something.
+        if self.rng.chance(0.5) {
+            for _ in 0..=self.rng.below(3) {
+                let sim = self.sim(false);
+                self.attach(sim);
+            }
         }
-        format!("{node:?} crashes")
+        if self.rng.chance(0.5) {
+            self.one_message();
+        }
+        let falls = self.lab.now() + Duration::from_micros(self.rng.below(120_000));
+        let back = falls + Duration::from_micros(self.rng.below(longest));
+        self.falling.push((node, falls, back));
+        format!("{node:?} crashes at {falls} s")
     }
 
     fn one_message(&mut self) -> String {
