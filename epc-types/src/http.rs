@@ -13,8 +13,43 @@ pub enum Method {
     Post,
     /// Replaces.
     Put,
+    /// Changes some members.
+    Patch,
     /// Removes.
     Delete,
+}
+
+/// Header fields that a machine reads or sets beside the ones that every exchange has, such as
+/// `etag`. Names are in lower case.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Headers(Vec<(&'static str, String)>);
+
+impl Headers {
+    /// The header fields of a request that a server hands on; a machine sees no others.
+    pub const OF_REQUESTS: [&'static str; 4] = [
+        "content-type",
+        "idempotency-key",
+        "if-match",
+        "if-none-match",
+    ];
+
+    /// The value of the field `name`.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.iter()
+            .find(|(n, _)| *n == name)
+            .map(|(_, value)| value)
+    }
+
+    /// Sets the field `name`, in lower case.
+    pub fn set(&mut self, name: &'static str, value: String) {
+        self.0.retain(|(n, _)| *n != name);
+        self.0.push((name, value));
+    }
+
+    /// Every field.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.0.iter().map(|(name, value)| (*name, value.as_str()))
+    }
 }
 
 /// A bearer token. It prints as `Token(..)`, is compared in constant time and wiped when dropped.
@@ -59,6 +94,8 @@ pub struct HttpRequest {
     pub bearer: Option<Token>,
     /// The body: JSON, or empty.
     pub body: Vec<u8>,
+    /// What else came with the call, of [`Headers::OF_REQUESTS`].
+    pub headers: Headers,
 }
 
 /// The answer to an [`HttpRequest`]: always JSON.
@@ -68,9 +105,40 @@ pub struct HttpResponse {
     pub status: u16,
     /// The JSON body.
     pub body: Vec<u8>,
+    /// What goes with it.
+    pub headers: Headers,
+}
+
+impl HttpResponse {
+    /// An answer with nothing beside its body.
+    pub fn new(status: u16, body: Vec<u8>) -> Self {
+        Self {
+            status,
+            body,
+            headers: Headers::default(),
+        }
+    }
+
+    /// The same with a header field, in lower case.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.set(name, value.into());
+        self
+    }
 }
 
 impl HttpRequest {
+    /// A call without token and body.
+    pub fn new(method: Method, target: impl Into<String>) -> Self {
+        Self {
+            method,
+            target: target.into(),
+            bearer: None,
+            body: Vec::new(),
+            headers: Headers::default(),
+        }
+    }
+
     /// The target up to its query.
     pub fn path(&self) -> &str {
         self.target

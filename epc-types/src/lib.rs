@@ -27,7 +27,7 @@ mod time;
 
 pub use apn::{Apn, InvalidApn};
 pub use hex::{InvalidHex, from_hex, to_hex};
-pub use http::{HttpRequest, HttpResponse, Method, Token};
+pub use http::{Headers, HttpRequest, HttpResponse, Method, Token};
 pub use identity::{Guti, Imei, Imsi, InvalidIdentity, Msisdn};
 pub use io::{CallId, ConnId, Datagram, StreamInput, StreamOutput};
 pub use location::{Ecgi, InvalidPlmnId, PlmnId, Tac, Tai};

@@ -123,6 +123,7 @@ impl Hss {
         let response = HttpResponse {
             status: 200,
             body: serde_json::to_vec(&taken).unwrap_or_default(),
+            headers: heiiki_types::Headers::default(),
         };
         self.outputs
             .push_back(Output::AdminReply { call, response });

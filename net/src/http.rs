@@ -13,7 +13,7 @@ use std::io;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use heiiki_types::{HttpRequest, HttpResponse, Method, Token};
+use heiiki_types::{Headers, HttpRequest, HttpResponse, Method, Token};
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::{Frame, Incoming};
@@ -83,7 +83,15 @@ async fn answer(request: Request<Incoming>, handler: &Handler, hosts: &[String])
         }
     };
     match handler(request).await {
-        Reply::Whole(response) => json(response.status, response.body.into()),
+        Reply::Whole(response) => {
+            let mut answer = json(response.status, response.body.into());
+            for (name, value) in response.headers.iter() {
+                if let Ok(value) = header::HeaderValue::from_str(value) {
+                    answer.headers_mut().insert(name, value);
+                }
+            }
+            answer
+        }
         Reply::Lines(lines) => respond(200, "application/x-ndjson", Lines(lines).boxed()),
     }
 }
@@ -106,6 +114,7 @@ async fn read(
         hyper::Method::GET => Method::Get,
         hyper::Method::POST => Method::Post,
         hyper::Method::PUT => Method::Put,
+        hyper::Method::PATCH => Method::Patch,
         hyper::Method::DELETE => Method::Delete,
         _ => return Err((StatusCode::METHOD_NOT_ALLOWED, "no call has this method")),
     };
@@ -120,6 +129,13 @@ async fn read(
         .path_and_query()
         .map_or("/", |t| t.as_str())
         .to_owned();
+    let mut headers = Headers::default();
+    for name in Headers::OF_REQUESTS {
+        let value = request.headers().get(name).and_then(|v| v.to_str().ok());
+        if let Some(value) = value {
+            headers.set(name, value.to_owned());
+        }
+    }
     let body = Limited::new(request.into_body(), MAX_BODY)
         .collect()
         .await
@@ -136,6 +152,7 @@ async fn read(
         target,
         bearer,
         body,
+        headers,
     })
 }
 
@@ -194,6 +211,11 @@ pub async fn call(
             .await
             .map_err(other)?;
         let status = response.status().as_u16();
+        let mut headers = Headers::default();
+        let etag = response.headers().get(header::ETAG);
+        if let Some(value) = etag.and_then(|v| v.to_str().ok()) {
+            headers.set("etag", value.to_owned());
+        }
         let body = Limited::new(response.into_body(), MAX_BODY)
             .collect()
             .await
@@ -202,6 +224,7 @@ pub async fn call(
         Ok(HttpResponse {
             status,
             body: body.to_bytes().to_vec(),
+            headers,
         })
     };
     tokio::time::timeout(timeout, exchange)
@@ -218,6 +241,7 @@ fn build(server: SocketAddr, request: &HttpRequest) -> io::Result<Request<Full<B
         Method::Get => hyper::Method::GET,
         Method::Post => hyper::Method::POST,
         Method::Put => hyper::Method::PUT,
+        Method::Patch => hyper::Method::PATCH,
         Method::Delete => hyper::Method::DELETE,
     };
     let mut builder = Request::builder()
@@ -227,8 +251,11 @@ fn build(server: SocketAddr, request: &HttpRequest) -> io::Result<Request<Full<B
     if let Some(token) = &request.bearer {
         builder = builder.header(header::AUTHORIZATION, format!("Bearer {}", token.expose()));
     }
-    if !request.body.is_empty() {
+    if !request.body.is_empty() && request.headers.get("content-type").is_none() {
         builder = builder.header(header::CONTENT_TYPE, "application/json");
+    }
+    for (name, value) in request.headers.iter() {
+        builder = builder.header(name, value);
     }
     builder
         .body(Full::new(Bytes::from(request.body.clone())))
@@ -255,6 +282,7 @@ mod tests {
                 Reply::Whole(HttpResponse {
                     status: 201,
                     body: body.into_bytes(),
+                    headers: Headers::default(),
                 })
             })
         });
@@ -268,6 +296,7 @@ mod tests {
             target: target.to_owned(),
             bearer: Some(Token::new("t".to_owned())),
             body: b"{}".to_vec(),
+            headers: Headers::default(),
         }
     }
 

@@ -123,6 +123,7 @@ impl Client {
             target: target.to_owned(),
             bearer,
             body,
+            headers: heiiki_types::Headers::default(),
         };
         let server = self.server;
         let answer = self.runtime.wait(async move {

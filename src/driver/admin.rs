@@ -110,6 +110,7 @@ impl Admin {
             HttpResponse {
                 status: 503,
                 body: body.to_vec(),
+                headers: heiiki_types::Headers::default(),
             }
         }
     }
@@ -148,6 +149,7 @@ mod tests {
             target: target.to_owned(),
             bearer: None,
             body: Vec::new(),
+            headers: heiiki_types::Headers::default(),
         }
     }
 
@@ -156,7 +158,14 @@ mod tests {
         let machine = admin.clone();
         admin.handler(events.clone(), move |call, _| {
             let body = b"{}".to_vec();
-            machine.reply(call, HttpResponse { status, body });
+            machine.reply(
+                call,
+                HttpResponse {
+                    status,
+                    body,
+                    headers: heiiki_types::Headers::default(),
+                },
+            );
         })
     }
 

@@ -247,6 +247,7 @@ impl<N: Network> Lab<N> {
             target: target.to_owned(),
             bearer,
             body,
+            headers: heiiki_types::Headers::default(),
         };
         let call = self.network.call(node, request);
         let until = self.now() + PATIENCE;
@@ -256,7 +257,11 @@ impl<N: Network> Lab<N> {
             }
             if self.now() >= until {
                 let body = br#"{"error":{"what":"no answer"}}"#.to_vec();
-                return HttpResponse { status: 504, body };
+                return HttpResponse {
+                    status: 504,
+                    body,
+                    headers: heiiki_types::Headers::default(),
+                };
             }
             self.network.advance(until);
             self.check();

@@ -159,6 +159,7 @@ impl<N: Network> Lab<N> {
             target,
             bearer: Some(self.tokens.hss.clone()),
             body: body.into_bytes(),
+            headers: heiiki_types::Headers::default(),
         };
         self.network.call(AdminOf::Hss, request)
     }

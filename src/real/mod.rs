@@ -360,6 +360,7 @@ impl Network for RealNetwork {
                     HttpResponse {
                         status: 504,
                         body: body.to_string().into_bytes(),
+                        headers: heiiki_types::Headers::default(),
                     }
                 });
             let _ = answers.send(News::Answer(call, response));

@@ -134,6 +134,7 @@ impl Run {
             target,
             bearer: Some(token),
             body: body.into_bytes(),
+            headers: heiiki_types::Headers::default(),
         };
         Network::call(self.world(), node, request)
     }

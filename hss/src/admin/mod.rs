@@ -282,5 +282,9 @@ fn limit(request: &HttpRequest) -> Result<usize, Refusal> {
 }
 
 fn ok(body: Vec<u8>) -> HttpResponse {
-    HttpResponse { status: 200, body }
+    HttpResponse {
+        status: 200,
+        body,
+        headers: heiiki_types::Headers::default(),
+    }
 }

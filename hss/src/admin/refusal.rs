@@ -163,6 +163,7 @@ impl Refusal {
         HttpResponse {
             status,
             body: serde_json::to_vec(&body).unwrap_or_default(),
+            headers: heiiki_types::Headers::default(),
         }
     }
 }

@@ -102,6 +102,7 @@ pub(crate) fn request(cut: &Cut, token: &Token) -> HttpRequest {
         target,
         bearer: Some(token.clone()),
         body: body.unwrap_or_default(),
+        headers: heiiki_types::Headers::default(),
     }
 }
 

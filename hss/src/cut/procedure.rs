@@ -432,6 +432,7 @@ impl Hss {
             HttpResponse {
                 status: 200,
                 body: Certificate::new(cut).json(),
+                headers: heiiki_types::Headers::default(),
             }
         };
         self.outputs

@@ -354,6 +354,7 @@ impl Bench {
         HttpResponse {
             status: 200,
             body: serde_json::to_vec(&body).unwrap(),
+            headers: heiiki_types::Headers::default(),
         }
     }
 
@@ -373,6 +374,7 @@ impl Bench {
             target: target.into(),
             bearer: token.map(|t| Token::new(t.into())),
             body: body.to_vec(),
+            headers: heiiki_types::Headers::default(),
         };
         self.input(Input::Admin { call, request });
         call

@@ -14,6 +14,7 @@ fn ok(body: &Value) -> HttpResponse {
     HttpResponse {
         status: 200,
         body: serde_json::to_vec(body).unwrap(),
+        headers: heiiki_types::Headers::default(),
     }
 }
 
@@ -221,6 +222,7 @@ fn a_gateway_that_fails_is_reported_and_told_again() {
             let result = Ok(HttpResponse {
                 status,
                 body: body.into(),
+                headers: heiiki_types::Headers::default(),
             });
             bench.input(Input::GatewayReply { call, result });
         }
@@ -493,6 +495,7 @@ fn a_gateway_without_the_bar_has_nothing_to_lift() {
         let result = Ok(HttpResponse {
             status: 404,
             body: Vec::new(),
+            headers: heiiki_types::Headers::default(),
         });
         bench.input(Input::GatewayReply { call: id, result });
     }

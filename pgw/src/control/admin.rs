@@ -161,7 +161,14 @@ impl Control {
             Route::Events => {
                 // The driver has the stream: this says only that the caller may listen.
                 let body = b"{}".to_vec();
-                self.reply(call, HttpResponse { status: 200, body });
+                self.reply(
+                    call,
+                    HttpResponse {
+                        status: 200,
+                        body,
+                        headers: heiiki_types::Headers::default(),
+                    },
+                );
                 Ok(())
             }
         }

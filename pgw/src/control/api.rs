@@ -195,6 +195,7 @@ pub(super) fn reply<T: Serialize>(status: u16, body: &T) -> HttpResponse {
         status,
         // Maps of this module have texts for keys and nothing else can fail.
         body: serde_json::to_vec(body).unwrap_or_default(),
+        headers: heiiki_types::Headers::default(),
     }
 }
 

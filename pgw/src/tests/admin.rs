@@ -51,6 +51,7 @@ fn tokens_and_roles() {
         target: "/v1/bars".into(),
         bearer: None,
         body: Vec::new(),
+        headers: heiiki_types::Headers::default(),
     };
     bed.input(Input::Admin {
         call: CallId(999),

@@ -524,6 +524,7 @@ impl Bed {
             } else {
                 serde_json::to_vec(body).unwrap()
             },
+            headers: heiiki_types::Headers::default(),
         };
         self.input(Input::Admin { call, request });
         call

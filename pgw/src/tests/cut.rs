@@ -341,6 +341,7 @@ fn every_step_of_a_cut_waits_for_every_worker() {
                 target: "/v1/bars".into(),
                 bearer: Some(heiiki_types::Token::new("cut".into())),
                 body: serde_json::to_vec(&bar_body(imsi(1), 1)).unwrap(),
+                headers: heiiki_types::Headers::default(),
             };
             control.handle_input(now, ControlInput::Admin { call, request });
         } else if let Some((worker, seq, update)) = held.pop() {
@@ -381,6 +382,7 @@ fn a_worker_that_does_not_answer_is_named_in_time() {
                 target: "/v1/bars".into(),
                 bearer: Some(heiiki_types::Token::new("cut".into())),
                 body: serde_json::to_vec(&bar_body(imsi(1), 1)).unwrap(),
+                headers: heiiki_types::Headers::default(),
             };
             let call = heiiki_types::CallId(1);
             control.handle_input(now, ControlInput::Admin { call, request });

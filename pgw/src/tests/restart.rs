@@ -261,6 +261,7 @@ fn nothing_is_answered_before_the_disk_was_read() {
         target: "/v1/bars".into(),
         bearer: Some(heiiki_types::Token::new("cut".into())),
         body: Vec::new(),
+        headers: heiiki_types::Headers::default(),
     };
     let call = heiiki_types::CallId(1);
     pgw.handle_input(bed.now, crate::Input::Admin { call, request });

@@ -612,6 +612,7 @@ fn six_a_key_is_in_an_order_and_in_the_log() {
         target: "/v1/subscribers/001010000000003/suspend".to_owned(),
         bearer: Some(token),
         body: body.into_bytes(),
+        headers: heiiki_types::Headers::default(),
     };
     crate::lab::Network::call(lab.world(), crate::lab::AdminOf::Hss, request);
     pass(&mut lab, Duration::from_secs(1));
