@@ -1,10 +1,10 @@
-//! Diameter base protocol (RFC 6733) and the S6a application (TS 29.272), without I/O.
+//! Diameter base protocol (RFC 6733) and the S6a and S13 applications (TS 29.272), without I/O.
 //!
 //! Layers, lowest first:
 //!
 //! * [`Avp`], [`Message`] and [`Deframer`]: octets to values and back. Unknown AVPs survive.
 //! * [`dictionary`]: the AVPs by code, as data.
-//! * [`base`] and [`s6a`]: commands as structs; AVPs are read in any order.
+//! * [`base`], [`s6a`] and [`s13`]: commands as structs; AVPs are read in any order.
 //! * [`Endpoint`]: all connections of one node, with the peer state machine, the watchdog and the
 //!   book of outstanding requests.
 //!
@@ -43,6 +43,7 @@ mod framing;
 mod mask;
 mod message;
 mod result;
+pub mod s13;
 pub mod s6a;
 #[cfg(test)]
 mod samples;

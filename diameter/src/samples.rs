@@ -11,6 +11,7 @@ use crate::base::{
     DisconnectPeerAnswer, DisconnectPeerRequest, VendorApplication,
 };
 use crate::s6a::*;
+use crate::s13::{EquipmentStatus, IdentityCheckAnswer, IdentityCheckRequest};
 use crate::{AnswerError, AnswerResult, ApplicationId, Message, ResultCode, error_answer};
 
 pub(crate) const MME: &str = "mme.epc.mnc001.mcc001.3gppnetwork.org";
@@ -121,6 +122,7 @@ pub(crate) fn ulr() -> UpdateLocationRequest {
         terminal_information: Some("35609204079301".parse().unwrap()),
         software_version: Some("42".into()),
         ue_srvcc_capability: Some(0),
+        active_apns: vec![],
         supported_features: vec![],
         route_record: vec!["dra.example".into()],
     }
@@ -141,7 +143,10 @@ pub(crate) fn subscription() -> SubscriptionData {
         msisdn: Some("81791000000".parse().unwrap()),
         network_access_mode: Some(2),
         odb: Some(0),
+        hplmn_odb: None,
+        zones: vec![],
         access_restriction: Some(0x2f),
+        apn_oi_replacement: None,
         charging_characteristics: Some(0x0800),
         ue_ambr: Some(ambr(50_000_000, 10_000_000_000)),
         apn_profile: Some(ApnConfigurationProfile {
@@ -179,6 +184,7 @@ pub(crate) fn subscription() -> SubscriptionData {
                 },
             ],
         }),
+        rfsp: None,
         subscribed_rau_tau_timer_s: Some(3600),
     }
 }
@@ -233,6 +239,164 @@ pub(crate) fn pur() -> PurgeUeRequest {
     }
 }
 
+/// Everything that an IDR can bring beside what an ULA of this file has.
+pub(crate) fn idr() -> InsertSubscriberDataRequest {
+    let mut subscription = subscription();
+    subscription.hplmn_odb = Some(1);
+    subscription.odb = Some(odb::ROAMER_HPLMN_AP);
+    subscription.subscriber_status = Some(1);
+    subscription.zones = vec![[0x12, 0x34], [0x56, 0x78]];
+    subscription.apn_oi_replacement = Some("mnc001.mcc001.gprs".into());
+    subscription.rfsp = Some(7);
+    InsertSubscriberDataRequest {
+        session_id: SESSION.into(),
+        origin_host: HSS.into(),
+        origin_realm: REALM.into(),
+        destination_host: MME.into(),
+        destination_realm: REALM.into(),
+        imsi: "001010000000001".parse().unwrap(),
+        subscription: Box::new(subscription),
+        idr_flags: Some(idr_flags::EPS_USER_STATE | idr_flags::EPS_LOCATION | idr_flags::RAT_TYPE),
+        supported_features: vec![SupportedFeatures::list_1(7)],
+        route_record: vec![],
+    }
+}
+
+pub(crate) fn ida() -> InsertSubscriberDataAnswer {
+    InsertSubscriberDataAnswer {
+        session_id: SESSION.into(),
+        result: AnswerResult::SUCCESS,
+        origin_host: MME.into(),
+        origin_realm: REALM.into(),
+        rat_type: Some(rat_type::EUTRAN),
+        ida_flags: Some(1),
+        user_state: Some(user_state::CONNECTED_REACHABLE),
+        location: Some(EpsLocation {
+            // PLMN 001/01, cell 0x2161e15; PLMN 001/01, area 7.
+            cell: Some([0x00, 0xf1, 0x10, 0x02, 0x16, 0x1e, 0x15]),
+            tracking_area: Some([0x00, 0xf1, 0x10, 0x00, 0x07]),
+        }),
+        supported_features: vec![SupportedFeatures::list_1(7)],
+        failed_avp: vec![],
+    }
+}
+
+pub(crate) fn dsr() -> DeleteSubscriberDataRequest {
+    DeleteSubscriberDataRequest {
+        session_id: SESSION.into(),
+        origin_host: HSS.into(),
+        origin_realm: REALM.into(),
+        destination_host: MME.into(),
+        destination_realm: REALM.into(),
+        imsi: "001010000000001".parse().unwrap(),
+        dsr_flags: dsr_flags::PDN_SUBSCRIPTION_CONTEXTS | dsr_flags::PERIODIC_RAU_TAU_TIMER,
+        contexts: vec![2, 3],
+        supported_features: vec![],
+        route_record: vec![],
+    }
+}
+
+pub(crate) fn dsa() -> DeleteSubscriberDataAnswer {
+    DeleteSubscriberDataAnswer {
+        session_id: SESSION.into(),
+        result: AnswerResult::SUCCESS,
+        origin_host: MME.into(),
+        origin_realm: REALM.into(),
+        dsa_flags: Some(0),
+        supported_features: vec![],
+        failed_avp: vec![],
+    }
+}
+
+pub(crate) fn nor() -> NotifyRequest {
+    NotifyRequest {
+        session_id: SESSION.into(),
+        origin_host: MME.into(),
+        origin_realm: REALM.into(),
+        destination_host: Some(HSS.into()),
+        destination_realm: REALM.into(),
+        imsi: "001010000000001".parse().unwrap(),
+        terminal: Terminal {
+            imei: Some("35609204079301".parse().unwrap()),
+            software_version: Some("42".into()),
+        },
+        pgw: Some(PgwIdentity {
+            addresses: vec!["192.0.2.7".parse().unwrap(), "fd00::7".parse().unwrap()],
+            host: Some("pgw.example".into()),
+            realm: Some("example".into()),
+        }),
+        context: Some(2),
+        apn: Some(ServiceSelection::Apn("corp.example".parse().unwrap())),
+        alert_reason: Some(alert_reason::UE_PRESENT),
+        ue_srvcc_capability: Some(0),
+        nor_flags: Some(nor_flags::S6A | nor_flags::UE_REACHABLE_FROM_MME),
+        supported_features: vec![],
+        route_record: vec!["dra.example".into()],
+    }
+}
+
+pub(crate) fn noa() -> NotifyAnswer {
+    NotifyAnswer {
+        session_id: SESSION.into(),
+        result: UNKNOWN_SERVING_NODE,
+        origin_host: HSS.into(),
+        origin_realm: REALM.into(),
+        supported_features: vec![],
+        failed_avp: vec![],
+    }
+}
+
+pub(crate) fn rsr() -> ResetRequest {
+    ResetRequest {
+        session_id: SESSION.into(),
+        origin_host: HSS.into(),
+        origin_realm: REALM.into(),
+        destination_host: MME.into(),
+        destination_realm: REALM.into(),
+        user_ids: vec!["00101".parse().unwrap(), "44020123".parse().unwrap()],
+        supported_features: vec![],
+        route_record: vec![],
+    }
+}
+
+pub(crate) fn rsa() -> ResetAnswer {
+    ResetAnswer {
+        session_id: SESSION.into(),
+        result: AnswerResult::SUCCESS,
+        origin_host: MME.into(),
+        origin_realm: REALM.into(),
+        supported_features: vec![],
+        failed_avp: vec![],
+    }
+}
+
+pub(crate) fn ecr() -> IdentityCheckRequest {
+    IdentityCheckRequest {
+        session_id: SESSION.into(),
+        origin_host: MME.into(),
+        origin_realm: REALM.into(),
+        destination_host: Some(HSS.into()),
+        destination_realm: REALM.into(),
+        terminal: Terminal {
+            imei: Some("35609204079301".parse().unwrap()),
+            software_version: Some("42".into()),
+        },
+        imsi: Some("001010000000001".parse().unwrap()),
+        route_record: vec![],
+    }
+}
+
+pub(crate) fn eca() -> IdentityCheckAnswer {
+    IdentityCheckAnswer {
+        session_id: SESSION.into(),
+        result: AnswerResult::SUCCESS,
+        origin_host: HSS.into(),
+        origin_realm: REALM.into(),
+        status: Some(EquipmentStatus::BLACK),
+        failed_avp: vec![],
+    }
+}
+
 pub(crate) fn capabilities(host: &str) -> Capabilities {
     Capabilities {
         origin_host: host.into(),
@@ -258,6 +422,7 @@ pub(crate) fn capabilities(host: &str) -> Capabilities {
 pub(crate) fn own() -> Vec<(&'static str, Message)> {
     let mut all = own_base();
     all.extend(own_s6a());
+    all.extend(own_after_attach());
     let missing = AnswerError::missing(&crate::dictionary::VISITED_PLMN_ID);
     let unknown = AnswerError::from(ResultCode::COMMAND_UNSUPPORTED);
     let air = air().to_message();
@@ -344,5 +509,35 @@ fn own_s6a() -> Vec<(&'static str, Message)> {
         ("CLA", cla.to_message()),
         ("PUR", pur().to_message()),
         ("PUA", pua.to_message()),
+    ]
+}
+
+fn own_after_attach() -> Vec<(&'static str, Message)> {
+    let ulr = UpdateLocationRequest {
+        active_apns: vec![ActiveApn {
+            context: 2,
+            apn: Some(ServiceSelection::Apn("corp.example".parse().unwrap())),
+            pgw: nor().pgw,
+        }],
+        ..ulr()
+    };
+    let unknown = IdentityCheckAnswer {
+        result: EQUIPMENT_UNKNOWN,
+        status: None,
+        ..eca()
+    };
+    vec![
+        ("IDR", idr().to_message()),
+        ("IDA", ida().to_message()),
+        ("DSR", dsr().to_message()),
+        ("DSA", dsa().to_message()),
+        ("NOR", nor().to_message()),
+        ("NOA unknown serving node", noa().to_message()),
+        ("RSR", rsr().to_message()),
+        ("RSA", rsa().to_message()),
+        ("ECR", ecr().to_message()),
+        ("ECA", eca().to_message()),
+        ("ECA equipment unknown", unknown.to_message()),
+        ("ULR after a reset", ulr.to_message()),
     ]
 }

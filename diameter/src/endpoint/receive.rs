@@ -12,7 +12,7 @@ use crate::base::{
 use crate::dictionary as d;
 use crate::message::{ApplicationId, CommandCode, Message, Partial};
 use crate::result::{AnswerError, AnswerResult, ResultCode, error_answer};
-use crate::s6a;
+use crate::{s6a, s13};
 
 impl Endpoint {
     pub(super) fn on_octets(&mut self, now: Instant, conn: ConnId, octets: &[u8]) {
@@ -223,6 +223,7 @@ impl Endpoint {
         let known = match application {
             ApplicationId::BASE => false,
             ApplicationId::S6A => s6a::COMMANDS.contains(&request.command),
+            ApplicationId::S13 => s13::COMMANDS.contains(&request.command),
             // Commands of other applications are the node's own business.
             _ => true,
         };

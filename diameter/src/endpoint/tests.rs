@@ -329,7 +329,7 @@ fn requests_that_the_endpoint_refuses_itself() {
         message
     };
     let cases: [(u32, Message); 10] = [
-        (3001, with(&|m| m.command = CommandCode::NOTIFY)),
+        (3001, with(&|m| m.command = CommandCode(325))),
         (3001, with(&|m| m.command = CommandCode(77))),
         (3001, with(&|m| m.application = ApplicationId::BASE)),
         (3007, with(&|m| m.application = ApplicationId::S13)),
@@ -862,9 +862,10 @@ fn hostile_octets_never_hurt() {
 }
 
 #[test]
-fn only_s6a_commands_with_a_codec_are_taken() {
-    for command in s6a::COMMANDS {
+fn only_commands_with_a_codec_are_taken() {
+    for command in s6a::COMMANDS.iter().chain(&crate::s13::COMMANDS) {
         assert!(command.name().is_some());
     }
-    assert!(!s6a::COMMANDS.contains(&CommandCode::NOTIFY));
+    assert!(!s6a::COMMANDS.contains(&CommandCode::ME_IDENTITY_CHECK));
+    assert!(!s6a::COMMANDS.contains(&CommandCode(325)));
 }

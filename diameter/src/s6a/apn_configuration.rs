@@ -143,7 +143,7 @@ pub struct PgwIdentity {
 }
 
 impl PgwIdentity {
-    fn to_avp(&self) -> Avp {
+    pub(super) fn to_avp(&self) -> Avp {
         let addresses = self.addresses.iter();
         let mut members: Vec<Avp> = addresses
             .map(|a| Avp::address(&d::MIP_HOME_AGENT_ADDRESS, *a))
@@ -159,7 +159,7 @@ impl PgwIdentity {
         Avp::group(&d::MIP6_AGENT_INFO, &members)
     }
 
-    fn read(f: &Fields<'_>) -> Result<Self, AnswerError> {
+    pub(super) fn read(f: &Fields<'_>) -> Result<Self, AnswerError> {
         let names = f.group(&d::MIP_HOME_AGENT_HOST, |n| {
             Ok((
                 n.optional_identity(&d::DESTINATION_HOST)?,

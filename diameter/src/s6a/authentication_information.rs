@@ -85,7 +85,7 @@ impl AuthenticationInformationRequest {
             origin_realm: &self.origin_realm,
             destination_host: self.destination_host.as_deref(),
             destination_realm: &self.destination_realm,
-            imsi: &self.imsi,
+            imsi: Some(&self.imsi),
         };
         let mut m = head.message(CommandCode::AUTHENTICATION_INFORMATION);
         m.avps.extend(features(&self.supported_features));

@@ -64,7 +64,7 @@ impl CancelLocationRequest {
             origin_realm: &self.origin_realm,
             destination_host: Some(&self.destination_host),
             destination_realm: &self.destination_realm,
-            imsi: &self.imsi,
+            imsi: Some(&self.imsi),
         };
         let mut m = head.message(CommandCode::CANCEL_LOCATION);
         m.avps.extend(features(&self.supported_features));

@@ -7,9 +7,16 @@
 mod apn_configuration;
 mod authentication_information;
 mod cancel_location;
+mod delete_subscriber_data;
 mod eutran_vector;
+mod features;
+mod flags;
+mod insert_subscriber_data;
+mod notify;
 mod purge_ue;
+mod reset;
 mod subscription_data;
+mod terminal;
 mod update_location;
 
 use alloc::string::String;
@@ -31,17 +38,33 @@ pub use authentication_information::{
     AuthenticationInformationAnswer, AuthenticationInformationRequest, RequestedAuthenticationInfo,
 };
 pub use cancel_location::{CancelLocationAnswer, CancelLocationRequest, CancellationType};
+pub use delete_subscriber_data::{DeleteSubscriberDataAnswer, DeleteSubscriberDataRequest};
 pub use eutran_vector::{EutranVector, InvalidXres, Xres};
+pub use features::{SupportedFeatures, feature_list_1};
+pub use flags::{
+    alert_reason, clr_flags, dsr_flags, error_diagnostic, idr_flags, nor_flags, odb, pua_flags,
+    pur_flags, rat_type, restriction, ula_flags, ulr_flags, user_state,
+};
+pub use insert_subscriber_data::{
+    EpsLocation, InsertSubscriberDataAnswer, InsertSubscriberDataRequest,
+};
+pub use notify::{NotifyAnswer, NotifyRequest};
 pub use purge_ue::{PurgeUeAnswer, PurgeUeRequest};
+pub use reset::{InvalidUserId, ResetAnswer, ResetRequest, UserId};
 pub use subscription_data::SubscriptionData;
-pub use update_location::{UpdateLocationAnswer, UpdateLocationRequest};
+pub use terminal::Terminal;
+pub use update_location::{ActiveApn, UpdateLocationAnswer, UpdateLocationRequest};
 
 /// The commands of S6a that this crate reads and writes; an endpoint answers any other with 3001.
-pub const COMMANDS: [CommandCode; 4] = [
+pub const COMMANDS: [CommandCode; 8] = [
     CommandCode::UPDATE_LOCATION,
     CommandCode::CANCEL_LOCATION,
     CommandCode::AUTHENTICATION_INFORMATION,
+    CommandCode::INSERT_SUBSCRIBER_DATA,
+    CommandCode::DELETE_SUBSCRIBER_DATA,
     CommandCode::PURGE_UE,
+    CommandCode::RESET,
+    CommandCode::NOTIFY,
 ];
 
 /// The IMSI is not known.
@@ -78,110 +101,41 @@ pub const fn experimental_name(vendor: u32, code: u32) -> Option<&'static str> {
 }
 
 /// RAT-Type of E-UTRAN, TS 29.212 §5.3.31.
-pub const RAT_TYPE_EUTRAN: u32 = 1004;
-
-/// Bits of ULR-Flags, TS 29.272 §7.3.7.
-pub mod ulr_flags {
-    /// The HSS shall cancel the registration of an SGSN too.
-    pub const SINGLE_REGISTRATION: u32 = 1;
-    /// The request is of S6a, not of S6d.
-    pub const S6A: u32 = 1 << 1;
-    /// The MME has the subscription and wants none.
-    pub const SKIP_SUBSCRIBER_DATA: u32 = 1 << 2;
-    /// The UE attaches; the HSS cancels at the MME where it was.
-    pub const INITIAL_ATTACH: u32 = 1 << 5;
-}
-
-/// Bits of ULA-Flags, TS 29.272 §7.3.8.
-pub mod ula_flags {
-    /// The HSS keeps the registrations of MME and SGSN apart.
-    pub const SEPARATION: u32 = 1;
-}
-
-/// Bits of CLR-Flags, TS 29.272 §7.3.152.
-pub mod clr_flags {
-    /// The request is of S6a, not of S6d.
-    pub const S6A: u32 = 1;
-    /// The UE is to attach again at once.
-    pub const REATTACH_REQUIRED: u32 = 1 << 1;
-}
-
-/// Bits of PUA-Flags, TS 29.272 §7.3.48.
-pub mod pua_flags {
-    /// The MME shall not give the M-TMSI to another UE yet.
-    pub const FREEZE_M_TMSI: u32 = 1;
-}
-
-/// Values of Error-Diagnostic, TS 29.272 §7.3.128.
-pub mod error_diagnostic {
-    /// There is a GPRS subscription.
-    pub const GPRS_DATA_SUBSCRIBED: u32 = 0;
-    /// There is no GPRS subscription.
-    pub const NO_GPRS_DATA_SUBSCRIBED: u32 = 1;
-    /// Every APN is barred.
-    pub const ODB_ALL_APN: u32 = 2;
-    /// The APNs of the home network are barred while roaming.
-    pub const ODB_HPLMN_APN: u32 = 3;
-    /// The APNs of the visited network are barred.
-    pub const ODB_VPLMN_APN: u32 = 4;
-}
-
-/// Supported-Features, TS 29.229 §6.3.29.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SupportedFeatures {
-    /// The vendor of the list.
-    pub vendor: u32,
-    /// Feature-List-ID.
-    pub list_id: u32,
-    /// Feature-List, one bit a feature.
-    pub features: u32,
-}
-
-impl SupportedFeatures {
-    fn to_avp(self) -> Avp {
-        Avp::group(
-            &d::SUPPORTED_FEATURES,
-            &[
-                Avp::u32(&d::VENDOR_ID, self.vendor),
-                Avp::u32(&d::FEATURE_LIST_ID, self.list_id),
-                Avp::u32(&d::FEATURE_LIST, self.features),
-            ],
-        )
-    }
-
-    fn read(f: &Fields<'_>) -> Result<Self, AnswerError> {
-        Ok(Self {
-            vendor: f.required(&d::VENDOR_ID)?,
-            list_id: f.required(&d::FEATURE_LIST_ID)?,
-            features: f.required(&d::FEATURE_LIST)?,
-        })
-    }
-}
+pub const RAT_TYPE_EUTRAN: u32 = rat_type::EUTRAN;
 
 /// Auth-Session-State: the HSS keeps no session (RFC 6733 §8.11).
 const NO_STATE_MAINTAINED: u32 = 1;
 
-/// The AVPs by which every request of S6a starts.
-struct RequestHead<'a> {
-    session_id: &'a str,
-    origin_host: &'a str,
-    origin_realm: &'a str,
-    destination_host: Option<&'a str>,
-    destination_realm: &'a str,
-    imsi: &'a Imsi,
+/// The AVPs by which every request of S6a and S13 starts.
+pub(crate) struct RequestHead<'a> {
+    pub(crate) session_id: &'a str,
+    pub(crate) origin_host: &'a str,
+    pub(crate) origin_realm: &'a str,
+    pub(crate) destination_host: Option<&'a str>,
+    pub(crate) destination_realm: &'a str,
+    /// User-Name; the commands that are not about one subscriber have none here.
+    pub(crate) imsi: Option<&'a Imsi>,
+}
+
+/// Which application a command belongs to.
+const fn application(command: CommandCode) -> ApplicationId {
+    match command {
+        CommandCode::ME_IDENTITY_CHECK => ApplicationId::S13,
+        _ => ApplicationId::S6A,
+    }
 }
 
 impl RequestHead<'_> {
-    fn message(&self, command: CommandCode) -> Message {
+    pub(crate) fn message(&self, command: CommandCode) -> Message {
         let flags = Flags {
             request: true,
             proxiable: true,
             ..Flags::default()
         };
-        let mut m = Message::new(command, ApplicationId::S6A, flags);
+        let mut m = Message::new(command, application(command), flags);
         m.avps.extend([
             Avp::text(&d::SESSION_ID, self.session_id),
-            vendor_application(ApplicationId::S6A),
+            vendor_application(m.application),
             Avp::u32(&d::AUTH_SESSION_STATE, NO_STATE_MAINTAINED),
             Avp::text(&d::ORIGIN_HOST, self.origin_host),
             Avp::text(&d::ORIGIN_REALM, self.origin_realm),
@@ -190,20 +144,23 @@ impl RequestHead<'_> {
             self.destination_host
                 .map(|host| Avp::text(&d::DESTINATION_HOST, host)),
         );
-        m.avps.extend([
-            Avp::text(&d::DESTINATION_REALM, self.destination_realm),
-            Avp::display(&d::USER_NAME, self.imsi),
-        ]);
+        m.avps
+            .push(Avp::text(&d::DESTINATION_REALM, self.destination_realm));
+        m.avps
+            .extend(self.imsi.map(|imsi| Avp::display(&d::USER_NAME, imsi)));
         m
     }
 }
 
 /// The fields of a request, once its command and its AVPs are known to be ours.
-fn request_fields(message: &Message, command: CommandCode) -> Result<Fields<'_>, AnswerError> {
+pub(crate) fn request_fields(
+    message: &Message,
+    command: CommandCode,
+) -> Result<Fields<'_>, AnswerError> {
     if message.command != command || !message.flags.request {
         return Err(ResultCode::COMMAND_UNSUPPORTED.into());
     }
-    if message.application != ApplicationId::S6A {
+    if message.application != application(command) {
         return Err(ResultCode::APPLICATION_UNSUPPORTED.into());
     }
     d::check(message)?;
@@ -212,19 +169,22 @@ fn request_fields(message: &Message, command: CommandCode) -> Result<Fields<'_>,
     Ok(fields)
 }
 
-/// What every answer of S6a has.
-struct AnswerHead {
-    session_id: String,
-    result: AnswerResult,
-    origin_host: String,
-    origin_realm: String,
-    failed_avp: Vec<Avp>,
+/// What every answer of S6a and S13 has.
+pub(crate) struct AnswerHead {
+    pub(crate) session_id: String,
+    pub(crate) result: AnswerResult,
+    pub(crate) origin_host: String,
+    pub(crate) origin_realm: String,
+    pub(crate) failed_avp: Vec<Avp>,
 }
 
 impl AnswerHead {
     /// Reads it. An answer with the E bit may lack the Session-Id (RFC 6733 §7.2), which then is
     /// empty.
-    fn read(message: &Message, command: CommandCode) -> Result<(Self, Fields<'_>), AnswerError> {
+    pub(crate) fn read(
+        message: &Message,
+        command: CommandCode,
+    ) -> Result<(Self, Fields<'_>), AnswerError> {
         if message.command != command || message.flags.request {
             return Err(ResultCode::COMMAND_UNSUPPORTED.into());
         }
@@ -253,10 +213,10 @@ impl AnswerHead {
 }
 
 /// The parts of an answer around what is its own: the beginning here, Failed-AVP in `finish`.
-struct AnswerBuilder(Message);
+pub(crate) struct AnswerBuilder(Message);
 
 impl AnswerBuilder {
-    fn new(
+    pub(crate) fn new(
         command: CommandCode,
         session_id: &str,
         result: AnswerResult,
@@ -268,10 +228,10 @@ impl AnswerBuilder {
             error: matches!(result, AnswerResult::Base(code) if code.is_protocol_error()),
             ..Flags::default()
         };
-        let mut m = Message::new(command, ApplicationId::S6A, flags);
+        let mut m = Message::new(command, application(command), flags);
         m.avps.extend([
             Avp::text(&d::SESSION_ID, session_id),
-            vendor_application(ApplicationId::S6A),
+            vendor_application(m.application),
             result.to_avp(),
         ]);
         m.avps
@@ -284,11 +244,11 @@ impl AnswerBuilder {
         Self(m)
     }
 
-    fn push(&mut self, avps: impl IntoIterator<Item = Avp>) {
+    pub(crate) fn push(&mut self, avps: impl IntoIterator<Item = Avp>) {
         self.0.avps.extend(avps);
     }
 
-    fn finish(mut self, failed_avp: &[Avp]) -> Message {
+    pub(crate) fn finish(mut self, failed_avp: &[Avp]) -> Message {
         if !failed_avp.is_empty() {
             self.0.avps.push(Avp::group(&d::FAILED_AVP, failed_avp));
         }
@@ -296,7 +256,7 @@ impl AnswerBuilder {
     }
 }
 
-fn route_record(hosts: &[String]) -> impl Iterator<Item = Avp> {
+pub(crate) fn route_record(hosts: &[String]) -> impl Iterator<Item = Avp> {
     hosts.iter().map(|h| Avp::text(&d::ROUTE_RECORD, h))
 }
 
@@ -304,5 +264,7 @@ fn features(list: &[SupportedFeatures]) -> impl Iterator<Item = Avp> {
     list.iter().map(|f| f.to_avp())
 }
 
+#[cfg(test)]
+mod later_tests;
 #[cfg(test)]
 mod tests;

@@ -44,7 +44,7 @@ impl PurgeUeRequest {
             origin_realm: &self.origin_realm,
             destination_host: self.destination_host.as_deref(),
             destination_realm: &self.destination_realm,
-            imsi: &self.imsi,
+            imsi: Some(&self.imsi),
         };
         let mut m = head.message(CommandCode::PURGE_UE);
         m.avps

@@ -5,13 +5,44 @@ use alloc::vec::Vec;
 use heiiki_types::{Imei, Imsi, PlmnId};
 
 use super::{
-    AnswerBuilder, AnswerHead, RequestHead, SubscriptionData, SupportedFeatures, features,
-    request_fields, route_record,
+    AnswerBuilder, AnswerHead, PgwIdentity, RequestHead, ServiceSelection, SubscriptionData,
+    SupportedFeatures, Terminal, features, request_fields, route_record,
 };
 use crate::avp::Avp;
 use crate::dictionary as d;
+use crate::fields::Fields;
 use crate::message::{CommandCode, Message};
 use crate::result::{AnswerError, AnswerResult};
+
+/// Active-APN, TS 29.272 §7.3.127: a PDN connection that the UE has while the MME registers anew.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ActiveApn {
+    /// Context-Identifier of the APN.
+    pub context: u32,
+    /// The APN, when the context is the wildcard's.
+    pub apn: Option<ServiceSelection>,
+    /// Its gateway.
+    pub pgw: Option<PgwIdentity>,
+}
+
+impl ActiveApn {
+    fn to_avp(&self) -> Avp {
+        let mut members = Vec::with_capacity(3);
+        members.push(Avp::u32(&d::CONTEXT_IDENTIFIER, self.context));
+        let apn = self.apn.as_ref();
+        members.extend(apn.map(|apn| Avp::display(&d::SERVICE_SELECTION, apn)));
+        members.extend(self.pgw.as_ref().map(PgwIdentity::to_avp));
+        Avp::group(&d::ACTIVE_APN, &members)
+    }
+
+    fn read(f: &Fields<'_>) -> Result<Self, AnswerError> {
+        Ok(Self {
+            context: f.required(&d::CONTEXT_IDENTIFIER)?,
+            apn: f.optional(&d::SERVICE_SELECTION)?,
+            pgw: f.group(&d::MIP6_AGENT_INFO, PgwIdentity::read)?,
+        })
+    }
+}
 
 /// ULR, TS 29.272 §7.2.3: the MME registers for a UE.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +71,8 @@ pub struct UpdateLocationRequest {
     pub software_version: Option<String>,
     /// UE-SRVCC-Capability.
     pub ue_srvcc_capability: Option<u32>,
+    /// Active-APN: the PDN connections of the UE, told after a reset of the HSS.
+    pub active_apns: Vec<ActiveApn>,
     /// Supported-Features.
     pub supported_features: Vec<SupportedFeatures>,
     /// Route-Record: the agents on the way, the first one first.
@@ -48,16 +81,11 @@ pub struct UpdateLocationRequest {
 
 impl UpdateLocationRequest {
     fn terminal(&self) -> Option<Avp> {
-        let imei = self.terminal_information.map(|imei| {
-            let digits = imei.significant().map(|digit| b'0' + digit);
-            Avp::octets(&d::IMEI, digits.collect::<Vec<u8>>())
-        });
-        let version = self
-            .software_version
-            .as_ref()
-            .map(|v| Avp::text(&d::SOFTWARE_VERSION, v));
-        let members: Vec<Avp> = imei.into_iter().chain(version).collect();
-        (!members.is_empty()).then(|| Avp::group(&d::TERMINAL_INFORMATION, &members))
+        let terminal = Terminal {
+            imei: self.terminal_information,
+            software_version: self.software_version.clone(),
+        };
+        terminal.to_avp()
     }
 
     /// The message, without its identifiers.
@@ -68,7 +96,7 @@ impl UpdateLocationRequest {
             origin_realm: &self.origin_realm,
             destination_host: self.destination_host.as_deref(),
             destination_realm: &self.destination_realm,
-            imsi: &self.imsi,
+            imsi: Some(&self.imsi),
         };
         let mut m = head.message(CommandCode::UPDATE_LOCATION);
         m.avps.extend(features(&self.supported_features));
@@ -83,6 +111,8 @@ impl UpdateLocationRequest {
         );
         m.avps
             .push(Avp::octets(&d::VISITED_PLMN_ID, self.visited_plmn.octets()));
+        m.avps
+            .extend(self.active_apns.iter().map(ActiveApn::to_avp));
         m.avps.extend(route_record(&self.route_record));
         m
     }
@@ -90,10 +120,12 @@ impl UpdateLocationRequest {
     /// Reads the message.
     pub fn from_message(message: &Message) -> Result<Self, AnswerError> {
         let f = request_fields(message, CommandCode::UPDATE_LOCATION)?;
-        let terminal = f.group(&d::TERMINAL_INFORMATION, |t| {
-            Ok((t.optional(&d::IMEI)?, t.optional(&d::SOFTWARE_VERSION)?))
-        })?;
-        let (terminal_information, software_version) = terminal.unwrap_or_default();
+        let Terminal {
+            imei,
+            software_version,
+        } = f
+            .group(&d::TERMINAL_INFORMATION, Terminal::read)?
+            .unwrap_or_default();
         Ok(Self {
             session_id: f.required(&d::SESSION_ID)?,
             origin_host: f.identity(&d::ORIGIN_HOST)?,
@@ -104,9 +136,10 @@ impl UpdateLocationRequest {
             rat_type: f.required(&d::RAT_TYPE)?,
             ulr_flags: f.required(&d::ULR_FLAGS)?,
             visited_plmn: f.required(&d::VISITED_PLMN_ID)?,
-            terminal_information,
+            terminal_information: imei,
             software_version,
             ue_srvcc_capability: f.optional(&d::UE_SRVCC_CAPABILITY)?,
+            active_apns: f.groups(&d::ACTIVE_APN, ActiveApn::read)?,
             supported_features: f.groups(&d::SUPPORTED_FEATURES, SupportedFeatures::read)?,
             route_record: f.repeated(&d::ROUTE_RECORD)?,
         })

@@ -543,6 +543,7 @@ impl Bench {
             terminal_information: None,
             software_version: None,
             ue_srvcc_capability: None,
+            active_apns: Vec::new(),
             supported_features: Vec::new(),
             route_record: Vec::new(),
         }

@@ -77,6 +77,7 @@ impl Mme {
             terminal_information: imei,
             software_version: None,
             ue_srvcc_capability: None,
+            active_apns: Vec::new(),
             supported_features: Vec::new(),
             route_record: Vec::new(),
         };
