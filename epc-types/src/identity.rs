@@ -1,5 +1,6 @@
 use alloc::string::String;
 use core::fmt;
+use core::num::NonZeroU64;
 use core::str::FromStr;
 
 use crate::PlmnId;
@@ -19,9 +20,10 @@ impl fmt::Display for InvalidIdentity {
 impl core::error::Error for InvalidIdentity {}
 
 /// Decimal digits packed into 64 bits: the count in the top four bits, then a nibble a digit.
-/// Leading zeros count, and order is by length, then by digits.
+/// Leading zeros count, and order is by length, then by digits. Never zero, so that an optional
+/// identity takes no more room.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-struct Digits(u64);
+struct Digits(NonZeroU64);
 
 impl Digits {
     const MAX: usize = 15;
@@ -35,16 +37,16 @@ impl Digits {
             packed = packed << 4 | u64::from(c.checked_sub(b'0').filter(|d| *d <= 9)?);
         }
         // Left-aligned, so that the digits of equal lengths compare like numbers.
-        Some(Self(packed << (4 * (Self::MAX - text.len()))))
+        NonZeroU64::new(packed << (4 * (Self::MAX - text.len()))).map(Self)
     }
 
     const fn len(self) -> usize {
-        (self.0 >> 60) as usize
+        (self.0.get() >> 60) as usize
     }
 
     fn iter(self) -> impl Iterator<Item = u8> {
         (0..self.len()).map(move |i| {
-            let [.., low] = (self.0 >> (56 - 4 * i)).to_be_bytes();
+            let [.., low] = (self.0.get() >> (56 - 4 * i)).to_be_bytes();
             low & 15
         })
     }

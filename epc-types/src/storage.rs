@@ -30,10 +30,16 @@ pub enum StorageOutput {
     },
 }
 
+/// The most rows of one [`StorageInput::Loading`].
+pub const PART: usize = 4_096;
+
 /// What a node's disk reports.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StorageInput {
-    /// The rows as they survived, each key once, ordered by table and key.
+    /// The next rows as they survived, at most [`PART`], in the order of the whole: each key once,
+    /// by table and key. More follow, and [`Loaded`](Self::Loaded) ends them.
+    Loading(Vec<Record>),
+    /// The last of the rows; all of them, when no [`Loading`](Self::Loading) came before.
     Loaded(Vec<Record>),
     /// Everything up to and including `seq` survives a power loss.
     Persisted {

@@ -1,10 +1,10 @@
-//! Reading the store back at a start.
+//! Reading the store back at a start, part by part.
 
 use alloc::vec::Vec;
 
-use heiiki_types::{PersistSeq, Record};
+use heiiki_types::{Key128, Record};
 
-use crate::auc::sqn::{Counter, Epoch, Mark, Sqn};
+use crate::auc::sqn::{Counter, Epoch, Mark};
 use crate::cut::Cut;
 use crate::event::Event;
 use crate::node::Hss;
@@ -12,48 +12,71 @@ use crate::s6a::cancellations::Cancellation;
 use crate::subscriber::row::{
     self, LocationRow, META_KEY, MetaRow, StateRow, SubscriberRow, Table, Unreadable,
 };
-use crate::subscriber::{Standing, State, Subscriber};
+use crate::subscriber::{NewSubscriber, RowIx};
+
+/// How far the reading of the store has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Loading {
+    /// No row was there yet.
+    #[default]
+    Empty,
+    /// The epoch of this start, from the row that comes before all others.
+    Epoch(Epoch),
+}
+
+const DAMAGED: &str = "a row cannot be read: restore the store from a backup, or run the version \
+                       that wrote it";
+
+const fn unreadable(table: Table, why: &'static str) -> Event {
+    Event::StoreUnreadable {
+        table: table.number(),
+        why,
+    }
+}
 
 impl Hss {
-    /// Takes the rows, ordered by table and key. Tells the epoch of this start. Anything that
-    /// cannot be read refuses the whole store: half of one would let a cut SIM back in.
-    pub(crate) fn load(&mut self, records: Vec<Record>) -> Result<Epoch, Event> {
-        let unreadable = |table: u8, why| Event::StoreUnreadable { table, why };
-        let damaged = "a row cannot be read: restore the store from a backup, or run the version \
-                       that wrote it";
-        let empty = records.is_empty();
-        let meta = records
-            .iter()
-            .find(|r| r.table == Table::Meta.number() && r.key == META_KEY)
-            .map(|r| row::decode::<MetaRow>(r.value.as_deref().unwrap_or_default()))
-            .transpose()
-            .map_err(|Unreadable| unreadable(Table::Meta.number(), damaged))?;
-        let epoch = match meta {
-            Some(meta) if !meta.is_compatible() => {
-                let why = "the store counts its sequence numbers in another way: run the version \
-                           that wrote it";
-                return Err(unreadable(Table::Meta.number(), why));
-            }
-            Some(meta) => Epoch(meta.epoch.0.saturating_add(1)),
-            None if empty => Epoch(1),
-            None => {
-                let why = "the store has rows but no epoch: sequence numbers could be issued \
-                           twice; restore the store from a backup";
-                return Err(unreadable(Table::Meta.number(), why));
-            }
-        };
+    /// Takes the next rows, ordered by table and key over all parts. Anything that cannot be read
+    /// refuses the whole store: half of one would let a cut SIM back in.
+    pub(crate) fn load_part(&mut self, records: Vec<Record>) -> Result<(), Event> {
         for record in records {
+            let epoch = match self.loading {
+                Loading::Epoch(epoch) => epoch,
+                Loading::Empty => self.first_row(&record)?,
+            };
             let table = record.table;
             self.load_row(epoch, record)
-                .map_err(|Unreadable| unreadable(table, damaged))?;
+                .map_err(|Unreadable| Event::StoreUnreadable {
+                    table,
+                    why: DAMAGED,
+                })?;
         }
-        let unmarked = self
-            .subscribers
-            .iter()
-            .any(|(_, s)| !s.counter.is_durable());
-        if unmarked {
-            return Err(unreadable(Table::Mark.number(), damaged));
+        Ok(())
+    }
+
+    /// All rows are read. Tells the epoch of this start.
+    pub(crate) const fn end_load(&self) -> Epoch {
+        match self.loading {
+            Loading::Empty => Epoch(1),
+            Loading::Epoch(epoch) => epoch,
         }
+    }
+
+    /// The epoch's row comes first, by the number of its table.
+    fn first_row(&mut self, record: &Record) -> Result<Epoch, Event> {
+        if record.table != Table::Meta.number() || record.key != META_KEY {
+            let why = "the store has rows but no epoch: sequence numbers could be issued twice; \
+                       restore the store from a backup";
+            return Err(unreadable(Table::Meta, why));
+        }
+        let meta: MetaRow = row::decode(record.value.as_deref().unwrap_or_default())
+            .map_err(|Unreadable| unreadable(Table::Meta, DAMAGED))?;
+        if !meta.is_compatible() {
+            let why = "the store counts its sequence numbers in another way: run the version that \
+                       wrote it";
+            return Err(unreadable(Table::Meta, why));
+        }
+        let epoch = Epoch(meta.epoch.0.saturating_add(1));
+        self.loading = Loading::Epoch(epoch);
         Ok(epoch)
     }
 
@@ -64,20 +87,24 @@ impl Hss {
         let (key, value) = (record.key.as_slice(), value.as_slice());
         match Table::from_number(record.table).ok_or(Unreadable)? {
             Table::Meta => {}
-            Table::Subscriber => self.load_subscriber(key, value)?,
+            Table::Subscriber => self.load_subscriber(epoch, key, value)?,
             Table::Mark => {
                 let mark: Mark = row::decode(value)?;
-                self.loaded(key)?.counter = Counter::restore(mark, epoch);
+                let ix = self.loaded(key)?;
+                let subscriber = self.subscribers.get_mut(ix).ok_or(Unreadable)?;
+                subscriber.counter.restore_also(mark, epoch);
             }
             Table::State => {
                 let StateRow { state, standing } = row::decode(value)?;
-                let subscriber = self.loaded(key)?;
+                let ix = self.loaded(key)?;
+                let subscriber = self.subscribers.get_mut(ix).ok_or(Unreadable)?;
                 subscriber.state = state;
-                subscriber.standing = standing;
+                subscriber.set_standing(standing);
             }
             Table::Location => {
                 let location: LocationRow = row::decode(value)?;
-                self.loaded(key)?.location = Some(location);
+                let ix = self.loaded(key)?;
+                self.subscribers.set_location(ix, Some(location));
             }
             Table::Cut => {
                 let cut: Cut = row::decode(value)?;
@@ -93,30 +120,31 @@ impl Hss {
         Ok(())
     }
 
-    fn load_subscriber(&mut self, key: &[u8], value: &[u8]) -> Result<(), Unreadable> {
-        let row: SubscriberRow = row::decode(value)?;
-        let subscriber = Subscriber {
+    fn load_subscriber(
+        &mut self,
+        epoch: Epoch,
+        key: &[u8],
+        value: &[u8],
+    ) -> Result<(), Unreadable> {
+        let mut row: SubscriberRow<'_> = row::decode(value)?;
+        let subscriber = NewSubscriber {
             imsi: row::imsi_of(key)?,
-            k: row.k(),
-            opc: row.opc(),
+            k: Key128::new(row.k),
+            opc: Key128::new(row.opc),
             amf: row.amf,
-            counter: Counter::fresh(Sqn::from_octets([0; 6])),
+            counter: Counter::restore(row.mark, epoch),
             msisdn: row.msisdn,
-            tenant: self.subscribers.tenant(&row.tenant),
-            apns: row.apns.clone(),
-            ue_ambr: row.ue_ambr,
-            // The strictest, until the row of the state says otherwise.
-            state: State::Terminated,
-            standing: Standing::default(),
-            location: None,
-            location_seq: PersistSeq::default(),
+            tenant: row.tenant,
+            group: row.group,
+            profile: row.profile,
+            static_ips: core::mem::take(&mut row.static_ips),
+            state: row.state,
         };
-        self.subscribers.insert(subscriber).ok_or(Unreadable)?;
+        self.subscribers.insert(subscriber)?.ok_or(Unreadable)?;
         Ok(())
     }
 
-    fn loaded(&mut self, key: &[u8]) -> Result<&mut Subscriber, Unreadable> {
-        let imsi = row::imsi_of(key)?;
-        self.subscribers.by_imsi_mut(imsi).ok_or(Unreadable)
+    fn loaded(&self, key: &[u8]) -> Result<RowIx, Unreadable> {
+        self.subscribers.find(row::imsi_of(key)?).ok_or(Unreadable)
     }
 }

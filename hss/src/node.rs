@@ -20,6 +20,7 @@ use crate::config::{HssConfig, Tokens};
 use crate::cut::book::Book;
 use crate::event::Event;
 use crate::journal::Journal;
+use crate::load::Loading;
 use crate::s6a::cancellations::Cancellations;
 use crate::s6a::peers::Peers;
 use crate::storage::Deferred;
@@ -86,6 +87,9 @@ impl fmt::Debug for Input {
                 let status = result.as_ref().map(|r| r.status);
                 write!(f, "GatewayReply({call:?}, {status:?})")
             }
+            Self::Storage(StorageInput::Loading(rows)) => {
+                write!(f, "Loading({} rows)", rows.len())
+            }
             Self::Storage(StorageInput::Loaded(rows)) => write!(f, "Loaded({} rows)", rows.len()),
             Self::Storage(StorageInput::Persisted { seq }) => write!(f, "Persisted({})", seq.0),
             Self::Storage(StorageInput::Failed) => f.write_str("Failed"),
@@ -137,6 +141,7 @@ pub struct Hss {
     pub(crate) tokens: Tokens,
     pub(crate) rng: Rng,
     pub(crate) phase: Phase,
+    pub(crate) loading: Loading,
     pub(crate) epoch: Epoch,
     /// Orders of this epoch.
     pub(crate) orders: u64,
@@ -179,6 +184,7 @@ impl Hss {
             tokens,
             rng: rng.fork("challenges"),
             phase: Phase::New,
+            loading: Loading::default(),
             epoch: Epoch::default(),
             orders: 0,
             endpoint,

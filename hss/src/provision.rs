@@ -4,15 +4,16 @@ use alloc::vec::Vec;
 
 use heiiki_types::{CallId, HttpResponse, Now, PersistSeq};
 
+use crate::auc::sqn::{Counter, Sqn};
 use crate::event::Event;
 use crate::node::{Hss, Output, Phase};
 use crate::storage::Deferred;
-use crate::subscriber::RowIx;
 use crate::subscriber::import::{self, ImportError, SubscriberImport};
-use crate::subscriber::row::{self, StateRow, SubscriberRow, Table};
+use crate::subscriber::row::{self, Table};
+use crate::subscriber::{NewSubscriber, RowIx};
 
 /// Rows of an import that go to the disk as one batch.
-const IMPORT_BATCH: usize = 1_024;
+const IMPORT_BATCH: u32 = 1_024;
 
 /// What became of an import.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
@@ -73,20 +74,28 @@ impl Hss {
             kept: 0,
             seq: PersistSeq::default(),
         };
+        // The rows of a batch lie side by side.
+        let mut batch: Option<(RowIx, u32)> = None;
         for row in rows {
             if self.subscribers.find(row.imsi).is_some() {
                 taken.kept += 1;
                 continue;
             }
-            let subscriber = import::subscriber(&mut self.subscribers, row);
-            let Some(ix) = self.subscribers.insert(subscriber) else {
+            let Some(ix) = self.take_in(row) else {
                 continue;
             };
             taken.added += 1;
-            taken.seq = self.write_new(now, ix);
-            if taken.added.is_multiple_of(IMPORT_BATCH) {
+            taken.seq = self.write_new(ix);
+            let (first, count) = batch.map_or((ix, 1), |(first, count)| (first, count + 1));
+            batch = Some((first, count));
+            if count >= IMPORT_BATCH {
+                batch = None;
+                self.wait_for(now, taken.seq, Deferred::New(first, count));
                 self.flush();
             }
+        }
+        if let Some((first, count)) = batch {
+            self.wait_for(now, taken.seq, Deferred::New(first, count));
         }
         self.tell(Event::Imported {
             added: taken.added,
@@ -95,20 +104,36 @@ impl Hss {
         Ok(taken)
     }
 
-    /// Writes a new subscriber's rows. Vectors wait until they are durable.
-    fn write_new(&mut self, now: Now, ix: RowIx) -> PersistSeq {
-        if let Some(subscriber) = self.subscribers.get(ix) {
-            let key = row::imsi_key(subscriber.imsi);
-            let tenant = self.subscribers.tenant_name(subscriber.tenant);
-            let secrets = SubscriberRow::new(subscriber, tenant);
-            self.journal.put(Table::Subscriber, key.clone(), &secrets);
-            let state = StateRow {
-                state: subscriber.state,
-                standing: subscriber.standing.clone(),
-            };
-            self.journal.put(Table::State, key, &state);
-        }
-        self.write_mark(now, ix)
+    fn take_in(&mut self, row: SubscriberImport) -> Option<RowIx> {
+        let profile = row::encode(&row.profile());
+        let subscriber = NewSubscriber {
+            imsi: row.imsi,
+            static_ips: row.static_ips(),
+            k: row.k,
+            opc: row.opc,
+            amf: row.amf,
+            counter: Counter::fresh(
+                row.sqn
+                    .and_then(Sqn::from_value)
+                    .unwrap_or(Sqn::from_octets([0; 6])),
+            ),
+            msisdn: row.msisdn,
+            tenant: &row.tenant,
+            group: &row.group,
+            profile: &profile,
+            state: row.state,
+        };
+        self.subscribers.insert(subscriber).ok().flatten()
+    }
+
+    /// Writes a new subscriber's row. Vectors wait until it is durable.
+    fn write_new(&mut self, ix: RowIx) -> PersistSeq {
+        let Some(subscriber) = self.subscribers.get(ix) else {
+            return PersistSeq::default();
+        };
+        let row = self.subscribers.row(subscriber, self.epoch);
+        let key = row::imsi_key(subscriber.imsi);
+        self.journal.put(Table::Subscriber, key, &row)
     }
 
     pub(crate) fn reply_when_durable(&mut self, now: Now, call: CallId, taken: Taken) {

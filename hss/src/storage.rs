@@ -14,7 +14,7 @@ use alloc::string::ToString;
 use alloc::vec::Vec;
 
 use heiiki_diameter::SessionIds;
-use heiiki_types::{CallId, Imsi, Now, PersistSeq, StorageInput};
+use heiiki_types::{CallId, Imsi, Now, PersistSeq, Record, StorageInput};
 
 use crate::admin::Refusal;
 use crate::auc::sqn::{Epoch, Mark};
@@ -32,6 +32,8 @@ pub(crate) enum Deferred {
     Epoch,
     /// A mark.
     Mark(RowIx, Mark),
+    /// The first rows of so many SIMs, from one on.
+    New(RowIx, u32),
     /// A request of a peer.
     Answer(Waiting),
     /// An order.
@@ -110,6 +112,7 @@ impl Hss {
                     subscriber.counter.marked(mark);
                 }
             }
+            Deferred::New(first, count) => self.subscribers.new_rows_are_durable(first, count),
             Deferred::Answer(waiting) => self.go_on(now, waiting),
             Deferred::Order(id) => self.order_is_durable(now, id),
             Deferred::Imported(call, taken) => self.reply_to_import(call, taken),
@@ -119,7 +122,7 @@ impl Hss {
     fn lost(&mut self, now: Now, deferred: Deferred) {
         match deferred {
             Deferred::Epoch => self.phase = Phase::Refusing,
-            Deferred::Mark(..) => {}
+            Deferred::Mark(..) | Deferred::New(..) => {}
             Deferred::Answer(waiting) => self.give_up(now, waiting),
             Deferred::Order(id) => self.order_is_lost(id),
             Deferred::Imported(call, _) => {
@@ -132,16 +135,15 @@ impl Hss {
 
     pub(crate) fn handle_storage(&mut self, now: Now, input: StorageInput) {
         match input {
+            StorageInput::Loading(records) if self.phase == Phase::Loading => {
+                self.take_part(records);
+            }
             StorageInput::Loaded(records) if self.phase == Phase::Loading => {
-                match self.load(records) {
-                    Ok(epoch) => self.raise_epoch(now, epoch),
-                    Err(event) => {
-                        self.phase = Phase::Refusing;
-                        self.tell(event);
-                    }
+                if self.take_part(records) {
+                    self.raise_epoch(now, self.end_load());
                 }
             }
-            StorageInput::Loaded(_) => {}
+            StorageInput::Loading(_) | StorageInput::Loaded(_) => {}
             StorageInput::Persisted { seq } => {
                 let durable = self.journal.persisted(seq);
                 while let Some(entry) = self.waiting.first_entry().filter(|e| *e.key() <= durable) {
@@ -165,6 +167,17 @@ impl Hss {
                 }
             }
         }
+    }
+
+    /// Takes rows of the store; false when it is refused.
+    fn take_part(&mut self, records: Vec<Record>) -> bool {
+        let taken = self.load_part(records);
+        if let Err(event) = taken {
+            self.phase = Phase::Refusing;
+            self.tell(event);
+            return false;
+        }
+        true
     }
 
     fn uncount(&mut self, deferred: &Deferred) {

@@ -199,6 +199,7 @@ fn import(row: Subscriber) -> SubscriberImport {
         sqn: row.sqn,
         msisdn: row.msisdn,
         tenant: row.tenant,
+        group: String::new(),
         apns: row
             .apns
             .into_iter()

@@ -320,6 +320,7 @@ fn import(sim: &Sim, secrets: &Secrets) -> SubscriberImport {
         sqn: sim.sqn,
         msisdn: sim.msisdn,
         tenant: sim.tenant.clone(),
+        group: String::new(),
         apns: sim
             .apns
             .iter()

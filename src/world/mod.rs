@@ -23,7 +23,9 @@ use core::time::Duration;
 
 use heiiki_mme::s1::EnbId;
 use heiiki_pgw::{AccessId, TenantId};
-use heiiki_types::{CallId, Datagram, HttpRequest, HttpResponse, Instant, Now, Rng, WallTime};
+use heiiki_types::{
+    CallId, Datagram, HttpRequest, HttpResponse, Instant, Now, Rng, StorageInput, WallTime,
+};
 
 pub use disk::SimulatedDisk;
 pub use link::{Link, LinkProfile, Packet, Rule, UnknownLink, Verdict, drop_nth, nth};
@@ -44,6 +46,8 @@ pub const START_OF_TIME: WallTime = WallTime::from_unix_micros(1_767_571_200_000
 
 /// How long a flush of a simulated disk takes.
 const DISK_FLUSH: Duration = Duration::from_micros(500);
+/// Rows that a disk hands to its node at a time.
+const LOAD_PART: usize = 16;
 /// How many things may happen at one instant before the run counts as stuck.
 const SPIN_LIMIT: u32 = 2_000_000;
 
@@ -428,12 +432,18 @@ impl World {
         self.checker.arriving(node, &delivery);
         match delivery {
             Delivery::DiskLoaded => {
-                let records = slot.disk.load();
-                node.storage(now, heiiki_types::StorageInput::Loaded(records));
+                let mut records = slot.disk.load();
+                // Small parts, so that every lab's restart takes the path of a large store's.
+                while records.len() > LOAD_PART {
+                    let rest = records.split_off(LOAD_PART);
+                    node.storage(now, StorageInput::Loading(records));
+                    records = rest;
+                }
+                node.storage(now, StorageInput::Loaded(records));
             }
             Delivery::DiskSynced => {
                 if let Some(seq) = slot.disk.sync(now.at) {
-                    node.storage(now, heiiki_types::StorageInput::Persisted { seq });
+                    node.storage(now, StorageInput::Persisted { seq });
                 }
             }
             other => node.handle(now, other),

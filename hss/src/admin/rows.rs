@@ -31,6 +31,8 @@ struct NewSubscriber {
     sqn: Option<u64>,
     msisdn: Option<Msisdn>,
     tenant: String,
+    #[serde(default)]
+    group: String,
     apns: Vec<SubscribedApn>,
     ue_ambr: Ambr,
     #[serde(default)]
@@ -84,6 +86,7 @@ impl NewSubscriber {
             sqn: self.sqn,
             msisdn: self.msisdn,
             tenant: self.tenant,
+            group: self.group,
             apns: self.apns,
             ue_ambr: self.ue_ambr,
             state: self.state.unwrap_or(State::Ready),

@@ -47,8 +47,8 @@ struct Detail<'a> {
     since: Option<String>,
     cut: Option<CutId>,
     seq: u64,
-    apns: &'a [SubscribedApn],
-    ue_ambr: Ambr,
+    apns: Vec<SubscribedApn>,
+    ue_ambr: Option<Ambr>,
     location: Option<LocationView<'a>>,
 }
 
@@ -80,11 +80,7 @@ fn summary<'a>(store: &'a Subscribers, subscriber: &'a Subscriber) -> Summary<'a
         msisdn: subscriber.msisdn,
         tenant: store.tenant_name(subscriber.tenant),
         state: subscriber.state,
-        mme: subscriber
-            .location
-            .as_ref()
-            .filter(|l| !l.purged)
-            .map(|l| l.node.host.as_str()),
+        mme: store.serving_node(subscriber).map(|n| n.host.as_str()),
     }
 }
 
@@ -117,7 +113,8 @@ pub(super) fn subscriber(
     subscriber: &Subscriber,
     cut: Option<CutId>,
 ) -> HttpResponse {
-    let standing = &subscriber.standing;
+    let standing = subscriber.standing();
+    let place = store.location(subscriber);
     json(&Detail {
         summary: summary(store, subscriber),
         version: standing.version,
@@ -126,9 +123,9 @@ pub(super) fn subscriber(
         since: (standing.version != 0).then(|| standing.at.to_string()),
         cut,
         seq: subscriber.counter.seq(),
-        apns: &subscriber.apns,
-        ue_ambr: subscriber.ue_ambr,
-        location: subscriber.location.as_ref().map(location),
+        apns: store.apns(subscriber),
+        ue_ambr: store.profile(subscriber).map(|p| p.ue_ambr),
+        location: place.as_ref().map(location),
     })
 }
 

@@ -172,61 +172,75 @@ pub enum Resync {
     },
 }
 
-/// The sequence number of one SIM.
+/// Set beside a start that the disk does not know yet.
+const PENDING: u64 = 1 << 63;
+
+/// The sequence number of one SIM, within one epoch. A million of them are kept, so what the disk
+/// knows is held as the place where that puts the start of the epoch.
 #[derive(Clone, Debug)]
 pub struct Counter {
-    /// The last SEQ issued, or where the epoch starts.
-    seq: u64,
-    /// What is durable; `None` until the SIM's first row is.
-    durable: Option<Mark>,
-    /// The last mark that was made, durable or not yet.
-    written: Option<Mark>,
-    /// Turns of IND.
-    turn: u8,
+    /// The last SEQ issued, or where the epoch starts, above the turn of IND.
+    last: Sqn,
+    /// The start of the epoch by the durable mark; [`PENDING`] until the SIM's first row is durable.
+    durable: u64,
+    /// The same by the last mark that was made, durable or not yet.
+    written: u64,
 }
 
 impl Counter {
-    /// A SIM that the disk does not know yet. It issues nothing until its first mark is durable.
+    /// A SIM that the disk does not know yet. It issues nothing until its first row is durable.
     pub const fn fresh(last: Sqn) -> Self {
         Self {
-            seq: last.seq(),
-            durable: None,
-            written: None,
-            turn: last.ind(),
+            last,
+            durable: last.seq() | PENDING,
+            written: last.seq(),
         }
     }
 
     /// A SIM as `epoch` finds it on the disk.
     pub fn restore(mark: Mark, epoch: Epoch) -> Self {
+        // A start beyond the last SEQ issues nothing, wherever it is.
+        let start = mark.start_of(epoch).min(SEQ_MAX);
         Self {
-            seq: mark.start_of(epoch),
-            durable: Some(mark),
-            written: Some(mark),
-            turn: 0,
+            last: Sqn(start << IND_BITS),
+            durable: start,
+            written: start,
+        }
+    }
+
+    /// Takes a mark that the disk has beside the one this was restored from: the higher one counts.
+    pub fn restore_also(&mut self, mark: Mark, epoch: Epoch) {
+        let other = Self::restore(mark, epoch);
+        if other.durable > self.durable {
+            *self = other;
         }
     }
 
     /// Whether the disk knows the SIM's SEQ.
     pub const fn is_durable(&self) -> bool {
-        self.durable.is_some()
+        self.durable & PENDING == 0
     }
 
     /// The last SEQ issued, or where the epoch starts.
     pub const fn seq(&self) -> u64 {
-        self.seq
+        self.last.seq()
     }
 
     /// The last SEQ that may be issued before another mark is durable.
-    fn bound(&self, epoch: Epoch) -> u64 {
-        bound(self.durable, epoch)
+    const fn bound(&self) -> u64 {
+        if self.is_durable() {
+            self.durable + LEAD
+        } else {
+            0
+        }
     }
 
     /// Whether `count` numbers can be issued now.
-    pub fn check(&self, epoch: Epoch, count: u64) -> Result<(), NoSqn> {
-        let last = self.seq.saturating_add(count);
+    pub const fn check(&self, count: u64) -> Result<(), NoSqn> {
+        let last = self.seq().saturating_add(count);
         if last > SEQ_MAX {
             Err(NoSqn::Exhausted)
-        } else if last > self.bound(epoch) {
+        } else if last > self.bound() {
             Err(NoSqn::MarkBehind)
         } else {
             Ok(())
@@ -234,62 +248,63 @@ impl Counter {
     }
 
     /// The next number.
-    pub fn issue(&mut self, epoch: Epoch, inds: IndRange) -> Result<Sqn, NoSqn> {
-        self.check(epoch, 1)?;
-        let seq = self.seq + 1;
-        self.turn = (self.turn + 1) % inds.count;
-        let sqn = Sqn::new(seq, inds.first + self.turn).ok_or(NoSqn::Exhausted)?;
-        self.seq = seq;
+    pub fn issue(&mut self, inds: IndRange) -> Result<Sqn, NoSqn> {
+        self.check(1)?;
+        let turn = (self.last.ind() + 1) % inds.count;
+        let seq = self.seq() + 1;
+        let sqn = Sqn::new(seq, inds.first + turn).ok_or(NoSqn::Exhausted)?;
+        self.last = Sqn::new(seq, turn).ok_or(NoSqn::Exhausted)?;
         Ok(sqn)
     }
 
     /// Whether half of the allowance is used up, counted from the last mark that was made, so that
     /// it is time to make another.
-    pub fn wants_mark(&self, epoch: Epoch) -> bool {
-        self.seq.saturating_add(LEAD / 2) > bound(self.written, epoch)
+    pub const fn wants_mark(&self) -> bool {
+        self.seq().saturating_add(LEAD / 2) > self.written + LEAD
     }
 
-    /// Makes the mark to write now.
-    pub const fn mark(&mut self, epoch: Epoch) -> Mark {
-        let mark = Mark {
-            seq: self.seq,
+    /// The mark that a row written in `epoch` holds beside other things.
+    pub const fn peek(&self, epoch: Epoch) -> Mark {
+        Mark {
+            seq: self.seq(),
             epoch,
-        };
-        self.written = Some(mark);
-        mark
+        }
     }
 
-    /// `mark` has become durable.
+    /// Makes the mark to write now, in `epoch`.
+    pub const fn mark(&mut self, epoch: Epoch) -> Mark {
+        self.written = self.seq();
+        self.peek(epoch)
+    }
+
+    /// A `mark` of this epoch has become durable.
     pub fn marked(&mut self, mark: Mark) {
-        let newer = self
-            .durable
-            .is_none_or(|d| (d.epoch, d.seq) < (mark.epoch, mark.seq));
-        if newer {
-            self.durable = Some(mark);
+        if !self.is_durable() || self.durable < mark.seq {
+            self.durable = mark.seq;
         }
+    }
+
+    /// The SIM's first row has become durable, with the SEQ that the SIM came with.
+    pub const fn first_row_is_durable(&mut self) {
+        self.durable &= !PENDING;
     }
 
     /// Takes the SQN of a genuine AUTS. Only ever raises; the raised number is issued from once a
     /// mark of it is durable, which [`issue`](Self::issue) sees to.
     pub fn resynchronise(&mut self, usim: Sqn) -> Resync {
-        let (from, to) = (self.seq, usim.seq());
+        let (from, to) = (self.seq(), usim.seq());
         if from.abs_diff(to) > DELTA {
             Resync::BeyondDelta {
                 home: from,
                 usim: to,
             }
         } else if to > from {
-            self.seq = to;
+            self.last = Sqn(to << IND_BITS | u64::from(self.last.ind()));
             Resync::Raised { from, to }
         } else {
             Resync::Unchanged
         }
     }
-}
-
-/// The last SEQ that may be issued in `epoch` on the strength of a mark.
-fn bound(mark: Option<Mark>, epoch: Epoch) -> u64 {
-    mark.map_or(0, |mark| mark.start_of(epoch).saturating_add(LEAD))
 }
 
 #[cfg(test)]

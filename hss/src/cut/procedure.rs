@@ -81,7 +81,8 @@ impl Hss {
         let apns: Vec<_> = self
             .subscribers
             .by_imsi(order.imsi)
-            .map(|s| s.apns.iter().map(|a| a.apn.clone()).collect())
+            .and_then(|s| self.subscribers.profile(s))
+            .map(|p| p.apns.iter().map(|a| a.apn.clone()).collect())
             .unwrap_or_default();
         let (serving, unlisted) = gateway::of_apns(&self.config.gateways, apns.iter());
         let leg = |g: &crate::config::Gateway| GatewayLeg {
@@ -128,8 +129,8 @@ impl Hss {
         let location = self
             .subscribers
             .by_imsi(imsi)
-            .and_then(|s| s.location.clone());
-        nodes.extend(location.filter(|l| !l.purged).map(|l| l.node));
+            .and_then(|s| self.subscribers.serving_node(s));
+        nodes.extend(location.cloned());
         let nodes = distinct(nodes);
         cut.nodes = nodes.iter().map(|n| new_node_leg(&n.host)).collect();
         let legs = cut.gateways.len();
@@ -161,7 +162,7 @@ impl Hss {
         };
         if let Some(subscriber) = self.subscribers.by_imsi_mut(cut.imsi) {
             subscriber.state = cut.to;
-            subscriber.standing = standing.clone();
+            subscriber.set_standing(standing.clone());
         }
         if cut.from != cut.to {
             self.tell(Event::StateChanged {

@@ -17,7 +17,7 @@ use crate::auc::vector::EpsVector;
 use crate::event::{Answered, Event, Resynchronisation};
 use crate::node::Hss;
 use crate::storage::Deferred;
-use crate::subscriber::{RowIx, Subscriber};
+use crate::subscriber::{RowIx, Subscriber, Subscribers};
 
 /// Why there are no vectors.
 enum NoVectors {
@@ -99,7 +99,7 @@ impl Hss {
             self.saw_refusal(request.imsi);
             return Err(result.into());
         }
-        if subscriber.apns.is_empty() {
+        if !self.subscribers.has_apns(subscriber) {
             return Err(UNKNOWN_EPS_SUBSCRIPTION.into());
         }
         if !ask.visited_allowed {
@@ -143,7 +143,7 @@ impl Hss {
         let Some(token) = rest.first_chunk::<14>() else {
             return Resynchronisation::Forged;
         };
-        let sim = subscriber.milenage();
+        let sim = Subscribers::milenage(subscriber);
         let usim = match auts::open(&sim, rand, token) {
             Ok(sqn) => sqn,
             Err(auts::Forged) if check => return Resynchronisation::Forged,
@@ -162,7 +162,7 @@ impl Hss {
         count: u32,
         visited: PlmnId,
     ) -> Result<Vec<EutranVector>, NoVectors> {
-        let (epoch, inds) = (self.epoch, self.config.inds);
+        let inds = self.config.inds;
         let subscriber = self.subscribers.get_mut(ix).ok_or(USER_UNKNOWN)?;
         let no_vectors = |why| match why {
             NoSqn::MarkBehind => NoVectors::MarkBehind,
@@ -171,18 +171,18 @@ impl Hss {
         // All or none: a request that has to wait takes no number.
         subscriber
             .counter
-            .check(epoch, u64::from(count))
+            .check(u64::from(count))
             .map_err(no_vectors)?;
-        let sim = subscriber.milenage();
+        let sim = Subscribers::milenage(subscriber);
         let mut vectors = Vec::new();
         for item in 1..=count {
-            let sqn = subscriber.counter.issue(epoch, inds).map_err(no_vectors)?;
+            let sqn = subscriber.counter.issue(inds).map_err(no_vectors)?;
             let rand = self.rng.octets();
             let vector = EpsVector::new(&sim, rand, sqn, subscriber.amf, visited);
             let item = (count > 1).then_some(item);
             vectors.push(eutran_vector(item, vector).ok_or(s6a::AUTHENTICATION_DATA_UNAVAILABLE)?);
         }
-        if subscriber.counter.wants_mark(epoch) {
+        if subscriber.counter.wants_mark() {
             self.mark_is_due(ix);
         }
         Ok(vectors)

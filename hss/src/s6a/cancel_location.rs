@@ -230,11 +230,13 @@ impl Hss {
 
     /// The SIM is not registered at `host` any more.
     fn leave(&mut self, imsi: Imsi, host: &str) {
-        let Some(subscriber) = self.subscribers.by_imsi_mut(imsi) else {
+        let Some(ix) = self.subscribers.find(imsi) else {
             return;
         };
-        if subscriber.location.as_ref().is_some_and(|l| l.is_at(host)) {
-            subscriber.location = None;
+        let subscriber = self.subscribers.get(ix);
+        let location = subscriber.and_then(|s| self.subscribers.location(s));
+        if location.is_some_and(|l| l.is_at(host)) {
+            self.subscribers.set_location(ix, None);
             self.journal.delete(Table::Location, row::imsi_key(imsi));
         }
     }

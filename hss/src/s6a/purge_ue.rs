@@ -16,19 +16,18 @@ impl Hss {
     /// without having anything to cancel.
     pub(super) fn purge_ue(&mut self, now: Now, ask: Ask, request: &PurgeUeRequest) {
         let mut frozen = false;
-        let result = match self.subscribers.by_imsi_mut(request.imsi) {
+        let result = match self.subscribers.find(request.imsi) {
             None => USER_UNKNOWN,
-            Some(subscriber) => {
-                let serving = subscriber
-                    .location
-                    .as_mut()
-                    .filter(|l| l.is_at(&request.origin_host));
-                if let Some(location) = serving {
+            Some(ix) => {
+                let subscriber = self.subscribers.get(ix);
+                let location = subscriber.and_then(|s| self.subscribers.location(s));
+                if let Some(mut location) = location.filter(|l| l.is_at(&request.origin_host)) {
                     frozen = true;
                     if !location.purged {
                         location.purged = true;
                         let key = row::imsi_key(request.imsi);
-                        self.journal.put(Table::Location, key, location);
+                        self.journal.put(Table::Location, key, &location);
+                        self.subscribers.set_location(ix, Some(location));
                     }
                 }
                 AnswerResult::SUCCESS

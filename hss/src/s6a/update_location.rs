@@ -52,7 +52,7 @@ impl Hss {
             return;
         };
         let settled = subscriber.location_seq;
-        let previous = subscriber.location.clone();
+        let previous = self.subscribers.location(subscriber);
         let same = previous.as_ref().is_some_and(|old| {
             old.node == location.node && !old.purged && old.plmn == location.plmn
         });
@@ -93,13 +93,16 @@ impl Hss {
         let key = row::imsi_key(subscriber.imsi);
         if let Some(location) = location {
             subscriber.location_seq = self.journal.put(Table::Location, key.clone(), &location);
-            subscriber.location = Some(location);
+            self.subscribers.set_location(ix, Some(location));
         }
+        let Some(subscriber) = self.subscribers.get_mut(ix) else {
+            return PersistSeq::default();
+        };
         let from = core::mem::replace(&mut subscriber.state, state);
         if from == state {
             return subscriber.location_seq;
         }
-        let standing = subscriber.standing.clone();
+        let standing = subscriber.standing().clone();
         let version = standing.version;
         subscriber.location_seq =
             self.journal
@@ -131,7 +134,7 @@ impl Hss {
             self.saw_refusal(request.imsi);
             return Err(refusal);
         }
-        if subscriber.apns.is_empty() {
+        if !self.subscribers.has_apns(subscriber) {
             return Err((UNKNOWN_EPS_SUBSCRIPTION, None));
         }
         if request.rat_type != RAT_TYPE_EUTRAN || request.ulr_flags & ulr_flags::S6A == 0 {
@@ -164,8 +167,8 @@ impl Hss {
         (ix, _): (RowIx, State),
         previous: Option<Location>,
     ) {
+        self.subscribers.set_location(ix, previous);
         if let Some(subscriber) = self.subscribers.get_mut(ix) {
-            subscriber.location = previous;
             subscriber.location_seq = PersistSeq::default();
         }
         let refusal = (ResultCode::UNABLE_TO_COMPLY.into(), None);
@@ -216,7 +219,8 @@ impl Hss {
             other => (false, other),
         };
         let skip = request.ulr_flags & ulr_flags::SKIP_SUBSCRIBER_DATA != 0 && stayed;
-        let subscription = (!skip).then(|| Box::new(profile::subscription_data(subscriber)));
+        let subscription =
+            (!skip).then(|| Box::new(profile::subscription_data(&self.subscribers, subscriber)));
         let answer = UpdateLocationAnswer {
             ula_flags: Some(ula_flags::SEPARATION),
             subscription,

@@ -6,10 +6,10 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::net::Ipv4Addr;
 
-use heiiki_types::{Ambr, Apn, Imsi, Key128, Msisdn, PersistSeq};
+use heiiki_types::{Ambr, Apn, Imsi, Key128, Msisdn};
 
-use super::{Standing, State, SubscribedApn, Subscriber, Subscribers};
-use crate::auc::sqn::{Counter, Sqn};
+use super::{ApnSubscription, PdnKind, Profile, State, SubscribedApn, Subscribers};
+use crate::auc::sqn::Sqn;
 
 /// The most access points that one SIM may have.
 const APNS_MAX: usize = 50;
@@ -33,12 +33,44 @@ pub struct SubscriberImport {
     pub msisdn: Option<Msisdn>,
     /// The owner.
     pub tenant: String,
+    /// A group within the tenant, for orders that go to many SIMs; empty for none.
+    pub group: String,
     /// The access points, the default one first.
     pub apns: Vec<SubscribedApn>,
     /// The bandwidth of all non-GBR bearers of the UE.
     pub ue_ambr: Ambr,
     /// The state to begin with.
     pub state: State,
+}
+
+impl SubscriberImport {
+    /// What the row has in common with others.
+    pub(crate) fn profile(&self) -> Profile {
+        let apns = self.apns.iter().map(|entry| ApnSubscription {
+            apn: entry.apn.clone(),
+            pdn: PdnKind::V4,
+            ambr: entry.ambr,
+            qci: entry.qci,
+            arp: entry.arp,
+            charging_characteristics: None,
+        });
+        Profile {
+            ue_ambr: self.ue_ambr,
+            apns: apns.collect(),
+            barring: 0,
+            access_restriction: 0,
+            periodic_update_s: None,
+            charging_characteristics: None,
+        }
+    }
+
+    /// Its own addresses, by the position of the access point.
+    pub(crate) fn static_ips(&self) -> Vec<(u8, Ipv4Addr)> {
+        let entries = (0..).zip(&self.apns);
+        entries
+            .filter_map(|(n, e)| Some((n, e.static_ip?)))
+            .collect()
+    }
 }
 
 /// Why a row cannot be imported.
@@ -161,9 +193,9 @@ pub(crate) fn clashes(store: &Subscribers, import: &[SubscriberImport]) -> Vec<I
         .iter()
         .flat_map(|(_, s)| {
             let tenant = store.tenant_name(s.tenant);
-            s.apns
-                .iter()
-                .filter_map(move |a| Some(((tenant, &a.apn, a.static_ip?), s.imsi)))
+            let apns = s.has_static_ip().then(|| store.profile(s)).flatten();
+            let apns = apns.map_or(&[][..], |p| &p.apns).iter().enumerate();
+            apns.filter_map(move |(n, a)| Some(((tenant, &a.apn, s.static_ip(n)?), s.imsi)))
         })
         .collect();
     let mut errors = Vec::new();
@@ -191,26 +223,6 @@ pub(crate) fn clashes(store: &Subscribers, import: &[SubscriberImport]) -> Vec<I
     errors
 }
 
-/// The subscriber of a checked row.
-pub(crate) fn subscriber(store: &mut Subscribers, row: SubscriberImport) -> Subscriber {
-    let last = row.sqn.and_then(Sqn::from_value);
-    Subscriber {
-        imsi: row.imsi,
-        k: row.k,
-        opc: row.opc,
-        amf: row.amf,
-        counter: Counter::fresh(last.unwrap_or(Sqn::from_octets([0; 6]))),
-        msisdn: row.msisdn,
-        tenant: store.tenant(&row.tenant),
-        apns: row.apns,
-        ue_ambr: row.ue_ambr,
-        state: row.state,
-        standing: Standing::default(),
-        location: None,
-        location_seq: PersistSeq::default(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -229,6 +241,7 @@ mod tests {
             sqn: None,
             msisdn: None,
             tenant: String::from("acme"),
+            group: String::new(),
             apns: alloc::vec![SubscribedApn {
                 apn: "corp.acme".parse().unwrap(),
                 static_ip: None,

@@ -1,24 +1,34 @@
 //! Subscribers: what the HSS knows of each SIM, and how that survives.
 //!
-//! Rows lie in one dense vector; an ordered index finds them by IMSI. Nothing is ever removed, so
-//! an index of a row stays good for as long as the process lives.
+//! A million rows have to fit into a small machine, so a [`Subscriber`] holds what is its own in few
+//! octets; what many share (profile, tenant, group, serving node) is kept once, and what few have
+//! lies in a box. Everybody else asks [`Subscribers`], which knows where each part is.
+//!
+//! Rows lie in chunks that never move; an ordered index finds them by IMSI. Nothing is ever removed,
+//! so an index of a row stays good for as long as the process lives.
 
-use alloc::collections::BTreeMap;
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::net::Ipv4Addr;
 
 use heiiki_types::{Ambr, Apn, Arp, Imsi, Key128, Msisdn, PersistSeq, PlmnId, Qci, WallTime};
 
-use crate::auc::milenage::Milenage;
 use crate::auc::sqn::Counter;
-use crate::config::{Tenant, TenantRule};
 
 pub mod import;
+mod index;
+mod interner;
 pub(crate) mod profile;
+mod profile_table;
 pub(crate) mod row;
 mod state;
+mod table;
 
+pub use profile_table::{ApnSubscription, PdnKind, Profile};
+pub(crate) use table::Subscribers;
+
+use interner::Shared;
 pub use state::{State, StateEvent, Unexpected, Verb};
 
 /// One access point that a SIM may use.
@@ -77,127 +87,94 @@ pub(crate) struct Standing {
     pub(crate) at: WallTime,
 }
 
+/// A SIM that has no order yet stands by nobody's.
+static NO_ORDER: Standing = Standing {
+    version: 0,
+    actor: String::new(),
+    reason: String::new(),
+    at: WallTime::from_unix_micros(0),
+};
+
 /// Which row of the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct RowIx(usize);
+pub(crate) struct RowIx(u32);
 
 /// Which tenant of the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct TenantIx(usize);
+pub(crate) struct TenantIx(u32);
 
-/// All that the HSS knows of one SIM.
+/// What few SIMs have.
+#[derive(Default)]
+struct Rare {
+    standing: Standing,
+    /// Static addresses, by the position of the access point in the profile.
+    static_ips: Vec<(u8, Ipv4Addr)>,
+}
+
+/// Where a SIM is, with its node kept once for all that are there.
+#[derive(Clone, Copy)]
+struct Place {
+    since: WallTime,
+    node: Shared,
+    plmn: PlmnId,
+    purged: bool,
+}
+
+/// What the HSS keeps of one SIM.
 pub(crate) struct Subscriber {
+    pub(crate) imsi: Imsi,
+    k: Key128,
+    opc: Key128,
+    pub(crate) counter: Counter,
+    pub(crate) msisdn: Option<Msisdn>,
+    /// The batch that the location, or its state, went to the disk with.
+    pub(crate) location_seq: PersistSeq,
+    rare: Option<Box<Rare>>,
+    place: Option<Place>,
+    profile: Shared,
+    group: Shared,
+    pub(crate) tenant: TenantIx,
+    pub(crate) amf: [u8; 2],
+    pub(crate) state: State,
+}
+
+impl Subscriber {
+    /// Why the SIM is in its state.
+    pub(crate) fn standing(&self) -> &Standing {
+        self.rare.as_ref().map_or(&NO_ORDER, |r| &r.standing)
+    }
+
+    /// Sets why the SIM is in its state.
+    pub(crate) fn set_standing(&mut self, standing: Standing) {
+        self.rare.get_or_insert_default().standing = standing;
+    }
+
+    /// The address that the SIM always gets at the access point of this position of its profile.
+    pub(crate) fn static_ip(&self, position: usize) -> Option<Ipv4Addr> {
+        let ips = &self.rare.as_ref()?.static_ips;
+        let found = ips.iter().find(|(p, _)| usize::from(*p) == position);
+        found.map(|(_, ip)| *ip)
+    }
+
+    /// Whether the SIM has an address of its own somewhere.
+    pub(crate) fn has_static_ip(&self) -> bool {
+        self.rare.as_ref().is_some_and(|r| !r.static_ips.is_empty())
+    }
+}
+
+/// A SIM as it enters the store.
+pub(crate) struct NewSubscriber<'a> {
     pub(crate) imsi: Imsi,
     pub(crate) k: Key128,
     pub(crate) opc: Key128,
     pub(crate) amf: [u8; 2],
     pub(crate) counter: Counter,
     pub(crate) msisdn: Option<Msisdn>,
-    pub(crate) tenant: TenantIx,
-    pub(crate) apns: Vec<SubscribedApn>,
-    pub(crate) ue_ambr: Ambr,
+    pub(crate) tenant: &'a str,
+    /// Empty: the SIM is in no group.
+    pub(crate) group: &'a str,
+    /// A [`Profile`], as [`row::encode`] writes it.
+    pub(crate) profile: &'a [u8],
+    pub(crate) static_ips: Vec<(u8, Ipv4Addr)>,
     pub(crate) state: State,
-    pub(crate) standing: Standing,
-    pub(crate) location: Option<Location>,
-    /// The batch that the location, or its state, went to the disk with.
-    pub(crate) location_seq: PersistSeq,
-}
-
-impl Subscriber {
-    /// The SIM's functions. The key schedule is made anew each time: it costs less than 100 ns and
-    /// a cached one would be ten times as large as the keys.
-    pub(crate) fn milenage(&self) -> Milenage {
-        Milenage::new(&self.k, &self.opc)
-    }
-}
-
-/// The store in memory.
-#[derive(Default)]
-pub(crate) struct Subscribers {
-    rows: Vec<Subscriber>,
-    index: BTreeMap<Imsi, RowIx>,
-    tenants: Vec<Tenant>,
-}
-
-impl Subscribers {
-    /// An empty store that knows the rules of `tenants`.
-    pub(crate) fn new(tenants: Vec<Tenant>) -> Self {
-        Self {
-            tenants,
-            ..Self::default()
-        }
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.rows.len()
-    }
-
-    pub(crate) fn find(&self, imsi: Imsi) -> Option<RowIx> {
-        self.index.get(&imsi).copied()
-    }
-
-    pub(crate) fn get(&self, ix: RowIx) -> Option<&Subscriber> {
-        self.rows.get(ix.0)
-    }
-
-    pub(crate) fn get_mut(&mut self, ix: RowIx) -> Option<&mut Subscriber> {
-        self.rows.get_mut(ix.0)
-    }
-
-    pub(crate) fn by_imsi(&self, imsi: Imsi) -> Option<&Subscriber> {
-        self.get(self.find(imsi)?)
-    }
-
-    pub(crate) fn by_imsi_mut(&mut self, imsi: Imsi) -> Option<&mut Subscriber> {
-        let ix = self.find(imsi)?;
-        self.get_mut(ix)
-    }
-
-    /// Subscribers in the order of their IMSI, from after `after` on.
-    pub(crate) fn after(&self, after: Option<Imsi>) -> impl Iterator<Item = &Subscriber> {
-        use core::ops::Bound::{Excluded, Unbounded};
-        let from = after.map_or(Unbounded, Excluded);
-        self.index
-            .range((from, Unbounded))
-            .filter_map(|(_, ix)| self.get(*ix))
-    }
-
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (RowIx, &Subscriber)> {
-        self.rows.iter().enumerate().map(|(i, s)| (RowIx(i), s))
-    }
-
-    /// Adds a subscriber; `None` when the IMSI is there already.
-    pub(crate) fn insert(&mut self, subscriber: Subscriber) -> Option<RowIx> {
-        let ix = RowIx(self.rows.len());
-        match self.index.entry(subscriber.imsi) {
-            alloc::collections::btree_map::Entry::Occupied(_) => None,
-            alloc::collections::btree_map::Entry::Vacant(entry) => {
-                entry.insert(ix);
-                self.rows.push(subscriber);
-                Some(ix)
-            }
-        }
-    }
-
-    /// The number of a tenant; one that the configuration does not name gets the default rule.
-    pub(crate) fn tenant(&mut self, name: &str) -> TenantIx {
-        let known = self.tenants.iter().position(|t| t.name == name);
-        TenantIx(known.unwrap_or_else(|| {
-            self.tenants.push(Tenant {
-                name: String::from(name),
-                rule: TenantRule::default(),
-            });
-            self.tenants.len() - 1
-        }))
-    }
-
-    pub(crate) fn tenant_name(&self, ix: TenantIx) -> &str {
-        self.tenants.get(ix.0).map_or("", |t| t.name.as_str())
-    }
-
-    pub(crate) fn tenant_rule(&self, ix: TenantIx) -> TenantRule {
-        self.tenants
-            .get(ix.0)
-            .map_or_else(TenantRule::default, |t| t.rule)
-    }
 }

@@ -6,7 +6,7 @@ use heiiki_diameter::s6a::{
     ApnConfiguration, ApnConfigurationProfile, PdnType, ServiceSelection, SubscriptionData,
 };
 
-use super::{SubscribedApn, Subscriber};
+use super::{SubscribedApn, Subscriber, Subscribers};
 
 /// Subscriber-Status: service granted (TS 29.272 §7.3.29).
 const SERVICE_GRANTED: u32 = 0;
@@ -16,13 +16,14 @@ const ONLY_PACKET: u32 = 2;
 const NOT_ALLOWED: u32 = 0;
 
 /// The whole profile: the first access point is the default one.
-pub(crate) fn subscription_data(subscriber: &Subscriber) -> SubscriptionData {
-    let apns = (1..).zip(&subscriber.apns).map(configuration).collect();
+pub(crate) fn subscription_data(store: &Subscribers, subscriber: &Subscriber) -> SubscriptionData {
+    let apns = store.apns(subscriber);
+    let apns = (1..).zip(&apns).map(configuration).collect();
     SubscriptionData {
         subscriber_status: Some(SERVICE_GRANTED),
         msisdn: subscriber.msisdn,
         network_access_mode: Some(ONLY_PACKET),
-        ue_ambr: Some(subscriber.ue_ambr),
+        ue_ambr: store.profile(subscriber).map(|p| p.ue_ambr),
         apn_profile: Some(ApnConfigurationProfile {
             default_context: 1,
             all_apn_included: true,

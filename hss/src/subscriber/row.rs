@@ -1,32 +1,32 @@
 //! Rows on the disk: a version octet, then postcard.
 //!
-//! A SIM's row is spread over tables by how often its parts change: secrets and profile are written
-//! once, the mark now and then, state and location by themselves.
+//! A SIM's row is spread over tables by how often its parts change: secrets, profile, the first
+//! state and the first mark are written once, as one row; later marks, states and locations by
+//! themselves.
 
-use alloc::string::String;
 use alloc::vec::Vec;
+use core::net::Ipv4Addr;
 
-use heiiki_types::{Ambr, Imsi, Key128, Msisdn};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use heiiki_types::{Imsi, Msisdn};
+use serde::{Deserialize, Serialize};
 use zeroize::Zeroize;
 
-use super::{Location, Standing, State, SubscribedApn};
-use crate::auc::sqn::{Epoch, LEAD};
+use super::{Location, Standing, State};
+use crate::auc::sqn::{Epoch, LEAD, Mark};
 
 /// The version that this build writes, and the only one that it reads.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// A table of the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Table {
     /// One row: the epoch.
     Meta = 0,
-    /// By IMSI: secrets and profile.
+    /// By IMSI: secrets, profile, first state and first mark.
     Subscriber = 1,
-    /// By IMSI: the durable mark of the SQN.
+    /// By IMSI: a later mark of the SQN.
     Mark = 2,
-    /// By IMSI: the state and its order.
+    /// By IMSI: the state and its order, once it has changed.
     State = 3,
     /// By IMSI: the serving MME.
     Location = 4,
@@ -80,40 +80,28 @@ impl MetaRow {
     }
 }
 
+/// A SIM as it was imported, or written anew since: all that a SIM without a history needs.
 #[derive(Serialize, serde::Deserialize)]
-pub(crate) struct SubscriberRow {
-    k: [u8; 16],
-    opc: [u8; 16],
+pub(crate) struct SubscriberRow<'a> {
+    pub(crate) k: [u8; 16],
+    pub(crate) opc: [u8; 16],
     pub(crate) amf: [u8; 2],
     pub(crate) msisdn: Option<Msisdn>,
-    pub(crate) tenant: String,
-    pub(crate) apns: Vec<SubscribedApn>,
-    pub(crate) ue_ambr: Ambr,
+    pub(crate) tenant: &'a str,
+    /// Empty: in no group.
+    pub(crate) group: &'a str,
+    /// A [`Profile`](super::Profile) as a row of its own.
+    #[serde(borrow)]
+    pub(crate) profile: &'a [u8],
+    /// By the position of the access point in the profile.
+    pub(crate) static_ips: Vec<(u8, Ipv4Addr)>,
+    /// Counts until a row of [`Table::State`] says otherwise.
+    pub(crate) state: State,
+    /// Counts unless the row of [`Table::Mark`] is higher.
+    pub(crate) mark: Mark,
 }
 
-impl SubscriberRow {
-    pub(crate) fn new(subscriber: &super::Subscriber, tenant: &str) -> Self {
-        Self {
-            k: *subscriber.k.expose(),
-            opc: *subscriber.opc.expose(),
-            amf: subscriber.amf,
-            msisdn: subscriber.msisdn,
-            tenant: String::from(tenant),
-            apns: subscriber.apns.clone(),
-            ue_ambr: subscriber.ue_ambr,
-        }
-    }
-
-    pub(crate) const fn k(&self) -> Key128 {
-        Key128::new(self.k)
-    }
-
-    pub(crate) const fn opc(&self) -> Key128 {
-        Key128::new(self.opc)
-    }
-}
-
-impl Drop for SubscriberRow {
+impl Drop for SubscriberRow<'_> {
     fn drop(&mut self) {
         self.k.zeroize();
         self.opc.zeroize();
@@ -136,7 +124,7 @@ pub(crate) fn encode<T: Serialize>(row: &T) -> Vec<u8> {
 }
 
 /// A row from its octets. All of them must belong to it.
-pub(crate) fn decode<T: DeserializeOwned>(octets: &[u8]) -> Result<T, Unreadable> {
+pub(crate) fn decode<'a, T: Deserialize<'a>>(octets: &'a [u8]) -> Result<T, Unreadable> {
     match octets.split_first() {
         Some((&VERSION, rest)) => match postcard::take_from_bytes(rest) {
             Ok((row, [])) => Ok(row),
@@ -164,7 +152,6 @@ pub(crate) fn imsi_of(key: &[u8]) -> Result<Imsi, Unreadable> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::auc::sqn::Mark;
 
     #[test]
     fn a_row_begins_with_its_version() {
@@ -173,7 +160,7 @@ mod tests {
             epoch: Epoch(2),
         };
         let row = encode(&mark);
-        assert_eq!(row, [1, 0xac, 0x02, 2]);
+        assert_eq!(row, [2, 0xac, 0x02, 2]);
         assert_eq!(decode::<Mark>(&row), Ok(mark));
     }
 
@@ -190,7 +177,7 @@ mod tests {
         longer.push(0);
         assert!(decode::<StateRow>(&longer).is_err());
         let mut newer = row;
-        newer[0] = 2;
+        newer[0] = 3;
         assert!(decode::<StateRow>(&newer).is_err());
     }
 

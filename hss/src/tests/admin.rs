@@ -282,9 +282,15 @@ fn subscribers_are_added_by_a_call() {
     // OP and OPc of the same set give the same card.
     let imsi = "001010000000077".parse().unwrap();
     let subscriber = bench.hss.subscribers.by_imsi(imsi).unwrap();
-    assert!(
-        subscriber.opc
-            == heiiki_types::Key128::from_hex("cd63cb71954a9f4e48a5994e37a02baf").unwrap()
+    let sim = crate::subscriber::Subscribers::milenage(subscriber);
+    let key = |hex| heiiki_types::Key128::from_hex(hex).unwrap();
+    let same = crate::auc::milenage::Milenage::new(
+        &key("465b5ce8b199b49faa5f0a2ee238a6bc"),
+        &key("cd63cb71954a9f4e48a5994e37a02baf"),
+    );
+    assert_eq!(
+        sim.f1(&[7; 16], [1; 6], [0; 2]),
+        same.f1(&[7; 16], [1; 6], [0; 2])
     );
 }
 

@@ -67,6 +67,7 @@ pub(super) fn row(n: u32) -> SubscriberImport {
         sqn: None,
         msisdn: Some("819012345678".parse().unwrap()),
         tenant: "acme".into(),
+        group: String::new(),
         apns: vec![SubscribedApn {
             apn: "corp.acme".parse().unwrap(),
             static_ip: None,

@@ -274,14 +274,15 @@ fn locations_survive() {
 #[test]
 fn a_store_that_cannot_be_read_is_not_served() {
     type Harm = fn(&mut Vec<heiiki_types::Record>);
-    let good = Bench::new();
+    let mut good = Bench::new();
+    let conn = good.connect(MME1);
+    good.attach(conn, 1);
     let rows = good.disk.loaded();
-    let damage: [Harm; 6] = [
+    let damage: [Harm; 5] = [
         |rows| rows.retain(|r| r.table != 0),
-        |rows| rows.retain(|r| r.table != 2),
         |rows| rows.retain(|r| r.table != 1),
         |rows| rows[1].value.as_mut().unwrap().truncate(5),
-        |rows| rows[0].value.as_mut().unwrap()[0] = 2,
+        |rows| rows[0].value.as_mut().unwrap()[0] = 9,
         |rows| rows[1].table = 99,
     ];
     for (n, harm) in damage.into_iter().enumerate() {

@@ -24,19 +24,26 @@ const SEQ: PersistSeq = PersistSeq(1);
 pub(super) enum Boot {
     /// Not started, or the disk failed before the node could serve.
     Stopped,
-    /// The disk is being read.
-    Loading,
+    /// The disk is being read; the number of starts, once its row was seen.
+    Loading(Option<u32>),
     /// This number of starts is being written.
     Persisting(u32),
     /// The node serves.
     Serving,
 }
 
+/// How often the node has been started, if its row is among these.
+fn starts(records: &[Record]) -> Option<u32> {
+    let row = records.iter().find(|r| r.table == TABLE && r.key == KEY)?;
+    let octets = row.value.as_deref()?.try_into().ok()?;
+    Some(u32::from_be_bytes(octets))
+}
+
 impl Mme {
     /// Reads the disk; the node serves once its restart counter is durable.
     pub fn start(&mut self, now: Now) {
         self.now = now;
-        self.boot = Boot::Loading;
+        self.boot = Boot::Loading(None);
         self.output(Output::Storage(StorageOutput::Load));
     }
 
@@ -47,7 +54,12 @@ impl Mme {
 
     pub(super) fn handle_storage(&mut self, input: StorageInput) {
         match (input, self.boot) {
-            (StorageInput::Loaded(records), Boot::Loading) => self.loaded(&records),
+            (StorageInput::Loading(records), Boot::Loading(before)) => {
+                self.boot = Boot::Loading(before.or_else(|| starts(&records)));
+            }
+            (StorageInput::Loaded(records), Boot::Loading(before)) => {
+                self.loaded(before.or_else(|| starts(&records)));
+            }
             (StorageInput::Persisted { seq }, Boot::Persisting(starts)) if seq >= SEQ => {
                 self.serve(starts);
             }
@@ -76,11 +88,8 @@ impl Mme {
         self.s6a.as_ref().is_none_or(Endpoint::is_idle)
     }
 
-    fn loaded(&mut self, records: &[Record]) {
-        let row = records.iter().find(|r| r.table == TABLE && r.key == KEY);
-        let value = row.and_then(|r| r.value.as_deref());
-        let before = value.and_then(|v| <[u8; 4]>::try_from(v).ok());
-        let starts = before.map_or(0, u32::from_be_bytes).wrapping_add(1);
+    fn loaded(&mut self, before: Option<u32>) {
+        let starts = before.unwrap_or(0).wrapping_add(1);
         self.boot = Boot::Persisting(starts);
         let record = Record {
             table: TABLE,

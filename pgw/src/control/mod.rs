@@ -144,6 +144,8 @@ pub struct Control {
     network: Network,
     rng: Rng,
     phase: Phase,
+    /// Rows that have been read, while more follow.
+    loading: Vec<Record>,
     endpoint: c::Endpoint,
     sessions: SessionTable,
     pools: Vec<AddressPool>,
@@ -202,6 +204,7 @@ impl Control {
             network,
             rng,
             phase: Phase::Idle,
+            loading: Vec::new(),
             pools,
             journal: Journal::default(),
             charging: Charging::default(),
@@ -474,10 +477,15 @@ impl Control {
 
     fn handle_storage(&mut self, now: Now, input: StorageInput) {
         match input {
-            StorageInput::Loaded(records) if self.phase == Phase::Loading => {
-                self.load(now, records);
+            StorageInput::Loading(records) if self.phase == Phase::Loading => {
+                self.loading.extend(records);
             }
-            StorageInput::Loaded(_) => {}
+            StorageInput::Loaded(records) if self.phase == Phase::Loading => {
+                let mut all = core::mem::take(&mut self.loading);
+                all.extend(records);
+                self.load(now, all);
+            }
+            StorageInput::Loading(_) | StorageInput::Loaded(_) => {}
             StorageInput::Persisted { seq } => self.handle_persisted(now, seq),
             StorageInput::Failed if self.phase == Phase::Loading => {
                 // Without the bars nothing may be forwarded, so nothing is served.

@@ -31,7 +31,7 @@ fn ind_takes_turns_within_the_front_ends_range() {
     let mut counter = durable(0, 1);
     let inds = IndRange::new(8, 4).unwrap();
     let got: Vec<_> = (0..8)
-        .map(|_| counter.issue(Epoch(1), inds).unwrap())
+        .map(|_| counter.issue(inds).unwrap())
         .map(|sqn| (sqn.seq(), sqn.ind()))
         .collect();
     let want: Vec<_> = (1..=8).zip([9, 10, 11, 8, 9, 10, 11, 8]).collect();
@@ -47,55 +47,60 @@ fn lead_bounds_what_is_issued_beyond_the_durable_mark() {
     let epoch = Epoch(7);
     let mut counter = durable(1_000, 7);
     for _ in 0..LEAD {
-        counter.issue(epoch, IndRange::ALL).unwrap();
+        counter.issue(IndRange::ALL).unwrap();
     }
-    assert_eq!(counter.issue(epoch, IndRange::ALL), Err(NoSqn::MarkBehind));
+    assert_eq!(counter.issue(IndRange::ALL), Err(NoSqn::MarkBehind));
     let mark = counter.mark(epoch);
     counter.marked(mark);
-    assert_eq!(
-        counter.issue(epoch, IndRange::ALL).unwrap().seq(),
-        1_001 + LEAD
-    );
+    assert_eq!(counter.issue(IndRange::ALL).unwrap().seq(), 1_001 + LEAD);
 }
 
 #[test]
 fn a_fresh_sim_waits_for_its_first_row() {
     let mut counter = Counter::fresh(Sqn::from_value(0x40).unwrap());
-    assert_eq!(
-        counter.issue(Epoch(1), IndRange::ALL),
-        Err(NoSqn::MarkBehind)
-    );
+    assert_eq!(counter.issue(IndRange::ALL), Err(NoSqn::MarkBehind));
     let mark = counter.mark(Epoch(1));
     counter.marked(mark);
-    assert_eq!(counter.issue(Epoch(1), IndRange::ALL).unwrap().seq(), 3);
+    assert_eq!(counter.issue(IndRange::ALL).unwrap().seq(), 3);
 }
 
 #[test]
 fn a_mark_that_completes_late_lowers_nothing() {
-    let mut counter = durable(0, 1);
-    counter.marked(Mark {
-        seq: 50,
-        epoch: Epoch(2),
-    });
-    counter.marked(Mark {
-        seq: 40,
-        epoch: Epoch(2),
-    });
-    counter.marked(Mark {
-        seq: 90,
-        epoch: Epoch(1),
-    });
-    assert_eq!(counter.bound(Epoch(2)), 50 + LEAD);
+    let mut counter = durable(0, 2);
+    for seq in [50, 40] {
+        counter.marked(Mark {
+            seq,
+            epoch: Epoch(2),
+        });
+    }
+    assert_eq!(counter.bound(), 50 + LEAD);
+}
+
+#[test]
+fn a_first_row_that_completes_late_lowers_nothing() {
+    let mut counter = Counter::fresh(Sqn::new(10, 0).unwrap());
+    counter.resynchronise(Sqn::new(5_000, 0).unwrap());
+    let mark = counter.mark(Epoch(1));
+    counter.first_row_is_durable();
+    // The raise is not durable yet.
+    assert_eq!(counter.issue(IndRange::ALL), Err(NoSqn::MarkBehind));
+    counter.marked(mark);
+    counter.first_row_is_durable();
+    assert_eq!(counter.issue(IndRange::ALL).unwrap().seq(), 5_001);
+    // A row rewritten later and the row of the mark: the higher one counts.
+    let mut counter = durable(100, 1);
+    for (seq, start) in [(50, 100), (200, 200)] {
+        let epoch = Epoch(1);
+        counter.restore_also(Mark { seq, epoch }, epoch);
+        assert_eq!(counter.seq(), start);
+    }
 }
 
 #[test]
 fn numbers_end_with_the_43_bits() {
     let mut counter = durable(SEQ_MAX - 1, 1);
-    assert!(counter.issue(Epoch(1), IndRange::ALL).is_ok());
-    assert_eq!(
-        counter.issue(Epoch(1), IndRange::ALL),
-        Err(NoSqn::Exhausted)
-    );
+    assert!(counter.issue(IndRange::ALL).is_ok());
+    assert_eq!(counter.issue(IndRange::ALL), Err(NoSqn::Exhausted));
     let mut counter = Counter::restore(
         Mark {
             seq: SEQ_MAX,
@@ -103,10 +108,7 @@ fn numbers_end_with_the_43_bits() {
         },
         Epoch(u64::MAX),
     );
-    assert_eq!(
-        counter.issue(Epoch(u64::MAX), IndRange::ALL),
-        Err(NoSqn::Exhausted)
-    );
+    assert_eq!(counter.issue(IndRange::ALL), Err(NoSqn::Exhausted));
 }
 
 #[test]
@@ -121,13 +123,10 @@ fn resynchronisation_only_raises_and_not_beyond_delta() {
         }
     );
     // The raise must reach the disk before a vector is made from it.
-    assert_eq!(
-        counter.issue(Epoch(1), IndRange::ALL),
-        Err(NoSqn::MarkBehind)
-    );
+    assert_eq!(counter.issue(IndRange::ALL), Err(NoSqn::MarkBehind));
     let mark = counter.mark(Epoch(1));
     counter.marked(mark);
-    assert_eq!(counter.issue(Epoch(1), IndRange::ALL).unwrap().seq(), 5_001);
+    assert_eq!(counter.issue(IndRange::ALL).unwrap().seq(), 5_001);
     for replayed in [5_001, 5_000, 10] {
         assert_eq!(counter.resynchronise(sqn(replayed)), Resync::Unchanged);
         assert_eq!(counter.seq(), 5_001);
@@ -184,12 +183,12 @@ fn no_number_is_issued_twice_across_crashes() {
                     counter.resynchronise(usim);
                 }
                 _ => {
-                    if let Ok(sqn) = counter.issue(epoch, IndRange::ALL) {
+                    if let Ok(sqn) = counter.issue(IndRange::ALL) {
                         assert!(seen.insert(sqn.seq()), "seed {seed}: {sqn:?} twice");
                         assert!(sqn.seq() > last, "seed {seed}: {sqn:?} after {last}");
                         last = sqn.seq();
                     }
-                    if counter.wants_mark(epoch) && queued.is_none() {
+                    if counter.wants_mark() && queued.is_none() {
                         queued = Some(counter.mark(epoch));
                     }
                 }
