@@ -53,8 +53,8 @@ mod tests;
 
 pub use avp::{Avp, AvpRef, Avps, MAX_AVPS};
 pub use endpoint::{
-    AcceptRule, ConnectTo, Counters, Endpoint, EndpointConfig, EndpointOutput, NotOpen,
-    RequestHandle,
+    AcceptRule, Certificate, ConnectTo, ConnectionLimits, Counters, Endpoint, EndpointConfig,
+    EndpointOutput, NotOpen, RequestHandle, is_in_realm,
 };
 pub use error::{DecodeError, What};
 pub use framing::{DEFAULT_MAX_MESSAGE, Deframer};

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use core::net::IpAddr;
 use core::time::Duration;
 
+use heiiki_diameter::ConnectionLimits;
 use heiiki_types::{Apn, PlmnId, Prefix, Protections, Token};
 
 use crate::auc::sqn::IndRange;
@@ -13,7 +14,7 @@ use crate::auc::sqn::IndRange;
 ///
 /// A peer has two identities: that of the connection and the Origin-Host of a message. The first is
 /// checked when the connection opens, the second with every request.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PeerRule {
     /// The Diameter identity of the connection; one `*` stands for any text, as in
     /// `*.example`.
@@ -29,10 +30,27 @@ pub struct PeerRule {
     pub carries: Vec<CarryRule>,
     /// The agents that may stand in a Route-Record beside the origin itself (RFC 6733 §2.9).
     pub route_records: Vec<String>,
+    /// Whether it must come over TLS.
+    pub tls: bool,
+    /// SHA-256 of the certificates that it may show; when empty, its certificate must name its
+    /// Origin-Host.
+    pub certificates: Vec<[u8; 32]>,
+    /// How many requests a connection of it may make, its own and those that it carries. `None` for
+    /// any number.
+    pub rate: Option<RequestRate>,
+}
+
+/// How many requests are answered; what is beyond gets 3004, too busy (RFC 6733 §7.1.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RequestRate {
+    /// Requests a second, on average.
+    pub per_second: u32,
+    /// Requests at once, after a pause.
+    pub burst: u32,
 }
 
 /// A node whose requests come through an agent.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CarryRule {
     /// The Origin-Host, with the same patterns as in [`PeerRule`].
     pub origin_host: String,
@@ -40,6 +58,8 @@ pub struct CarryRule {
     pub realm: Option<String>,
     /// The networks that its requests may name as visited.
     pub visited_plmns: Vec<PlmnId>,
+    /// How many requests each such node may make. `None` for any number that its agent may.
+    pub rate: Option<RequestRate>,
 }
 
 /// A gateway that a cut goes to.
@@ -104,6 +124,8 @@ pub struct Limits {
     pub cuts: usize,
     /// Octets of a body of an administrative call.
     pub body: usize,
+    /// Diameter connections.
+    pub connections: ConnectionLimits,
 }
 
 impl Limits {
@@ -113,6 +135,7 @@ impl Limits {
         waiting: 100_000,
         cuts: 10_000,
         body: 4 << 20,
+        connections: ConnectionLimits::DEFAULT,
     };
 }
 

@@ -4,6 +4,7 @@
 
 use alloc::string::String;
 use core::fmt;
+use core::net::SocketAddr;
 
 use heiiki_types::{Imsi, PlmnId};
 use serde::Serialize;
@@ -92,11 +93,17 @@ pub enum Event {
         host: String,
         /// Its realm.
         realm: String,
+        /// Where it comes from.
+        address: Option<SocketAddr>,
+        /// Whether it came over TLS and showed its certificate.
+        tls: bool,
     },
     /// A connection ended.
     PeerDown {
         /// The identity of the peer, if it came as far as naming itself.
         host: Option<String>,
+        /// Where it came from.
+        address: Option<SocketAddr>,
         /// Why.
         why: &'static str,
     },
@@ -104,8 +111,20 @@ pub enum Event {
     PeerRefused {
         /// The identity that it gave.
         host: Option<String>,
+        /// Where it came from.
+        address: Option<SocketAddr>,
         /// Why.
         why: &'static str,
+    },
+    /// Requests were answered 3004 because a peer, or a node behind it, sent more than it may. Told
+    /// at the first one and then once a second.
+    RequestsThrottled {
+        /// The peer of the connection.
+        peer: String,
+        /// The node that the requests name as their origin, where its own rate was exceeded.
+        origin: Option<String>,
+        /// How many requests since this was told last.
+        requests: u64,
     },
     /// A request was refused before its contents counted.
     RequestRefused {

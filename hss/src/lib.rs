@@ -26,8 +26,8 @@ mod storage;
 pub mod subscriber;
 
 pub use config::{
-    CarryRule, Gateway, HssConfig, Limits, PeerRule, RefuseAt, SuspendedAnswer, Tenant, TenantRule,
-    Timers, Tokens,
+    CarryRule, Gateway, HssConfig, Limits, PeerRule, RefuseAt, RequestRate, SuspendedAnswer,
+    Tenant, TenantRule, Timers, Tokens,
 };
 pub use event::{Answered, Event, Resynchronisation};
 pub use node::{Hss, Input, Output};

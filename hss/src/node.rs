@@ -8,11 +8,11 @@ use core::time::Duration;
 
 use heiiki_diameter::base::DisconnectCause;
 use heiiki_diameter::{
-    AcceptRule, ApplicationId, Endpoint, EndpointConfig, EndpointOutput, SessionIds,
+    AcceptRule, ApplicationId, Certificate, Endpoint, EndpointConfig, EndpointOutput, SessionIds,
 };
 use heiiki_types::{
-    CallId, HttpRequest, HttpResponse, Imsi, Instant, Machine, Now, PersistSeq, Rng, StorageInput,
-    StorageOutput, StreamInput, StreamOutput,
+    CallId, ConnId, HttpRequest, HttpResponse, Imsi, Instant, Machine, Now, PersistSeq, Rng,
+    StorageInput, StorageOutput, StreamInput, StreamOutput,
 };
 
 use crate::auc::sqn::Epoch;
@@ -33,6 +33,13 @@ use crate::subscriber::{RowIx, Subscribers};
 pub enum Input {
     /// Something happened on a Diameter connection.
     Stream(StreamInput),
+    /// What the peer of a connection over TLS showed; right after its `Accepted`.
+    Certificate {
+        /// The connection.
+        conn: ConnId,
+        /// The certificate, verified by the driver.
+        certificate: Certificate,
+    },
     /// An administrative call.
     Admin {
         /// Ties the reply to it.
@@ -82,6 +89,9 @@ impl fmt::Debug for Input {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Stream(_) => f.write_str("Stream(..)"),
+            Self::Certificate { conn, certificate } => {
+                write!(f, "Certificate({conn:?}, {:?})", certificate.names)
+            }
             Self::Admin { call, request } => write!(f, "Admin({call:?}, {:?})", request.method),
             Self::GatewayReply { call, result } => {
                 let status = result.as_ref().map(|r| r.status);
@@ -171,6 +181,8 @@ impl Hss {
             origin_host: peer.origin_host.clone(),
             realm: peer.realm.clone(),
             addresses: peer.addresses.clone(),
+            tls: peer.tls,
+            certificates: peer.certificates.clone(),
         });
         let mut diameter = EndpointConfig::new(&*config.origin_host, &*config.origin_realm);
         diameter.host_ips.clone_from(&config.host_ips);
@@ -179,6 +191,8 @@ impl Hss {
         diameter.request_timeout = config.timers.request;
         diameter.max_outstanding = config.limits.waiting;
         diameter.accept = accept.collect();
+        diameter.limits = config.limits.connections;
+        diameter.host_in_realm = true;
         let endpoint = Endpoint::new(diameter, rng.fork("diameter"));
         Self {
             tokens,
@@ -269,19 +283,23 @@ impl Hss {
         while let Some(output) = self.endpoint.poll_output() {
             match output {
                 EndpointOutput::Stream(stream) => {
-                    if let StreamOutput::Close { conn } = &stream {
-                        self.peers.closed(*conn);
-                    }
                     self.outputs.push_back(Output::Stream(stream));
                 }
                 EndpointOutput::PeerOpen { conn, host, realm } => {
                     self.peers.opened(&self.config.peers, conn, &host, &realm);
                     self.send_parked(now, &host);
-                    self.tell(Event::PeerUp { host, realm });
+                    let (address, tls) = (self.peers.address(conn), self.peers.is_tls(conn));
+                    self.tell(Event::PeerUp {
+                        host,
+                        realm,
+                        address,
+                        tls,
+                    });
                 }
                 EndpointOutput::PeerClosed { conn, host, why } => {
+                    let address = self.peers.address(conn);
                     self.peers.closed(conn);
-                    self.tell(Event::PeerDown { host, why });
+                    self.tell(Event::PeerDown { host, address, why });
                 }
                 EndpointOutput::Request {
                     conn,
@@ -296,8 +314,13 @@ impl Hss {
                     self.cancellation_unanswered(now, tag, "no answer in time");
                 }
                 EndpointOutput::Refused { conn, peer, why } => {
+                    let address = self.peers.address(conn);
                     self.peers.closed(conn);
-                    self.tell(Event::PeerRefused { host: peer, why });
+                    self.tell(Event::PeerRefused {
+                        host: peer,
+                        address,
+                        why,
+                    });
                 }
             }
         }
@@ -349,6 +372,10 @@ impl Machine for Hss {
     fn handle_input(&mut self, now: Now, input: Input) {
         match input {
             Input::Stream(input) => self.handle_stream(now, input),
+            Input::Certificate { conn, certificate } => {
+                self.peers.certified(conn, certificate.clone());
+                self.endpoint.certified(conn, certificate);
+            }
             Input::Admin { call, request } => self.handle_admin(now, call, &request),
             Input::GatewayReply { call, result } => self.gateway_replied(now, call, result),
             Input::Storage(input) => self.handle_storage(now, input),
@@ -364,6 +391,7 @@ impl Machine for Hss {
         if self.marks_due.is_some_and(|at| at <= now.at) {
             self.flush_marks();
         }
+        self.tell_throttled(now.at);
         self.settle(now);
     }
 
@@ -377,6 +405,7 @@ impl Machine for Hss {
             self.cuts.poll_timeout(),
             self.cancellations.poll_timeout(),
             self.marks_due,
+            self.peers.poll_timeout(),
         ]
         .into_iter()
         .flatten()

@@ -8,8 +8,8 @@ use std::path::Path;
 
 use heiiki_hss::auc::milenage;
 use heiiki_hss::{
-    Gateway, HssConfig, PeerRule, State, SubscribedApn, SubscriberImport, Tenant, TenantRule,
-    Tokens,
+    CarryRule, Gateway, HssConfig, PeerRule, RequestRate, State, SubscribedApn, SubscriberImport,
+    Tenant, TenantRule, Tokens,
 };
 use heiiki_net::clock;
 use heiiki_pgw::{PgwConfig, Tokens as PgwTokens};
@@ -150,21 +150,43 @@ pub(super) fn hss(path: &Path, file: &HssFile, rng: &mut Rng) -> Result<HssSetup
     })
 }
 
+fn peer_rule(peer: &file::MmeRule) -> PeerRule {
+    let rate = |rate: Option<file::RequestRate>| {
+        rate.map(|r| RequestRate {
+            per_second: r.per_second,
+            burst: r.burst,
+        })
+    };
+    PeerRule {
+        origin_host: peer.origin_host.clone(),
+        realm: peer.origin_realm.clone(),
+        addresses: peer.addresses.clone(),
+        visited_plmns: peer.visited_plmns.clone(),
+        carries: peer
+            .carries
+            .iter()
+            .map(|c| CarryRule {
+                origin_host: c.origin_host.clone(),
+                realm: c.origin_realm.clone(),
+                visited_plmns: c.visited_plmns.clone(),
+                rate: rate(c.rate),
+            })
+            .collect(),
+        route_records: peer.route_records.clone(),
+        tls: peer.tls,
+        certificates: peer.certificates.clone(),
+        rate: rate(peer.rate),
+    }
+}
+
 fn hss_config(file: &HssFile, gateways: Vec<Gateway>) -> HssConfig {
     let mut config = HssConfig::new(file.origin_host.clone(), file.origin_realm.clone());
     config.host_ips = vec![file.s6a.ip()];
-    config.peers = file
-        .mmes
-        .iter()
-        .map(|m| PeerRule {
-            origin_host: m.origin_host.clone(),
-            realm: m.origin_realm.clone(),
-            addresses: m.addresses.clone(),
-            visited_plmns: m.visited_plmns.clone(),
-            carries: Vec::new(),
-            route_records: Vec::new(),
-        })
-        .collect();
+    config.peers = file.mmes.iter().map(peer_rule).collect();
+    let connections = &mut config.limits.connections;
+    connections.total = file.connections.total;
+    connections.per_address = file.connections.per_address;
+    connections.handshake = file.connections.handshake;
     config.gateways = gateways;
     config.tenants = file
         .tenants

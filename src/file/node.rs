@@ -34,6 +34,8 @@ pub struct HssFile {
     pub watchdog: Duration,
     /// How long the HSS waits for an answer.
     pub request_timeout: Duration,
+    /// How many connections it takes.
+    pub connections: ConnectionLimits,
 }
 
 /// The HTTP interface of a node.
@@ -56,6 +58,49 @@ pub struct MmeRule {
     pub addresses: Vec<Prefix>,
     /// The networks that it may name as visited; for any other the answer is 5003.
     pub visited_plmns: Vec<PlmnId>,
+    /// The nodes whose requests it may carry, when it is a relay.
+    pub carries: Vec<CarriedNode>,
+    /// The agents that a request may have passed, beside its origin.
+    pub route_records: Vec<String>,
+    /// Whether it must come over TLS.
+    pub tls: bool,
+    /// SHA-256 of the certificates that it may show, when they need not name it.
+    pub certificates: Vec<[u8; 32]>,
+    /// How many requests a connection of it may make.
+    pub rate: Option<RequestRate>,
+}
+
+/// A node behind a relay.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CarriedNode {
+    /// Its Origin-Host; `*` stands for any.
+    pub origin_host: String,
+    /// Its Origin-Realm, if it must be a certain one.
+    pub origin_realm: Option<String>,
+    /// The networks that it may name as visited.
+    pub visited_plmns: Vec<PlmnId>,
+    /// How many requests it may make.
+    pub rate: Option<RequestRate>,
+}
+
+/// Requests that are answered; those beyond are told that we are too busy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RequestRate {
+    /// Requests a second.
+    pub per_second: u32,
+    /// Requests at once, after a pause.
+    pub burst: u32,
+}
+
+/// How many connections a node takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConnectionLimits {
+    /// At once.
+    pub total: usize,
+    /// At once from one address.
+    pub per_address: usize,
+    /// How long a peer may take until it has said who it is.
+    pub handshake: Duration,
 }
 
 /// A gateway that the HSS can tell to cut.

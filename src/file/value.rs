@@ -25,6 +25,10 @@ pub(super) struct Share(pub(super) f64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Amf(pub(super) [u8; 2]);
 
+/// A SHA-256 digest, from 64 hexadecimal digits, with or without colons.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Sha256(pub(super) [u8; 32]);
+
 impl Fault {
     pub(super) fn new(problem: impl Into<String>, help: impl Into<String>) -> Self {
         Self {
@@ -319,6 +323,18 @@ impl FromToml for Key128 {
                 },
                 HELP,
             )
+        })
+    }
+}
+
+impl FromToml for Sha256 {
+    fn from_toml(value: &DeValue<'_>) -> Result<Self, Fault> {
+        let text = text(value, "64 hexadecimal digits in quotes")?;
+        let octets = heiiki_types::from_hex(&text.replace(':', "")).ok();
+        let octets: Option<[u8; 32]> = octets.and_then(|o| o.try_into().ok());
+        octets.map(Self).ok_or_else(|| {
+            let help = "`openssl x509 -noout -fingerprint -sha256 -in CERTIFICATE` prints it";
+            Fault::new(format!("`{text}` is not a SHA-256 fingerprint"), help)
         })
     }
 }

@@ -283,8 +283,7 @@ fn hss(
         realm: Some(realm),
         addresses: core.to_vec(),
         visited_plmns: vec![lab.network.plmn],
-        carries: Vec::new(),
-        route_records: Vec::new(),
+        ..PeerRule::default()
     }];
     config.gateways = vec![Gateway {
         name: PGW.to_owned(),

@@ -15,8 +15,29 @@ pub struct ConnectTo {
     pub address: SocketAddr,
 }
 
-/// Peers that may connect to the node.
+/// What a peer's certificate says, on a connection over TLS (RFC 6733 §13.1).
 #[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Certificate {
+    /// The names of its subject alternative name extension.
+    pub names: Vec<String>,
+    /// SHA-256 over the whole certificate.
+    pub sha256: [u8; 32],
+}
+
+impl Certificate {
+    /// Whether it is the certificate of `host`: one of `pinned`, or where none is pinned one that
+    /// names the host in full.
+    pub fn is_of(&self, host: &str, pinned: &[[u8; 32]]) -> bool {
+        if pinned.is_empty() {
+            self.names.iter().any(|n| n.eq_ignore_ascii_case(host))
+        } else {
+            pinned.contains(&self.sha256)
+        }
+    }
+}
+
+/// Peers that may connect to the node.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AcceptRule {
     /// Origin-Host, with at most one `*` for any text.
     pub origin_host: String,
@@ -24,6 +45,43 @@ pub struct AcceptRule {
     pub realm: Option<String>,
     /// Source addresses; any when empty.
     pub addresses: Vec<Prefix>,
+    /// Whether the connection must be over TLS.
+    pub tls: bool,
+    /// SHA-256 of the certificates that its peers may show. When empty, a certificate must name the
+    /// Origin-Host.
+    pub certificates: Vec<[u8; 32]>,
+}
+
+/// How many connections a node takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConnectionLimits {
+    /// Accepted connections.
+    pub total: usize,
+    /// Accepted connections of one address.
+    pub per_address: usize,
+    /// Accepted connections that have not said who they are.
+    pub unidentified: usize,
+    /// The same, of one address: a silent stranger does not keep others out.
+    pub unidentified_per_address: usize,
+    /// How long an accepted connection may take until its capabilities exchange.
+    pub handshake: Duration,
+}
+
+impl ConnectionLimits {
+    /// Room for the MMEs and relays of a large network.
+    pub const DEFAULT: Self = Self {
+        total: 1_000,
+        per_address: 100,
+        unidentified: 64,
+        unidentified_per_address: 16,
+        handshake: Duration::from_secs(10),
+    };
+}
+
+impl Default for ConnectionLimits {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
 }
 
 impl AcceptRule {
@@ -37,6 +95,27 @@ impl AcceptRule {
         let is_realm = |own: &String| own.eq_ignore_ascii_case(realm);
         matches(&self.origin_host, host) && self.realm.as_ref().is_none_or(is_realm)
     }
+
+    /// Whether a peer of this name may use a connection with this certificate, `None` in clear
+    /// text.
+    pub fn trusts(&self, host: &str, certificate: Option<&Certificate>) -> bool {
+        match certificate {
+            Some(certificate) => certificate.is_of(host, &self.certificates),
+            None => !self.tls && self.certificates.is_empty(),
+        }
+    }
+}
+
+/// Whether a Diameter identity lies in its realm, as the names of RFC 6733 §4.3.1 do: one part is
+/// then enough to know who vouches for the other.
+pub fn is_in_realm(host: &str, realm: &str) -> bool {
+    let Some(start) = host.len().checked_sub(realm.len()) else {
+        return false;
+    };
+    host.get(start..)
+        .is_some_and(|end| end.eq_ignore_ascii_case(realm))
+        && !realm.is_empty()
+        && (start == 0 || host.as_bytes().get(start - 1) == Some(&b'.'))
 }
 
 fn matches(pattern: &str, text: &str) -> bool {
@@ -73,6 +152,10 @@ pub struct EndpointConfig {
     pub connect: Vec<ConnectTo>,
     /// Peers to accept; nobody when empty.
     pub accept: Vec<AcceptRule>,
+    /// How many of them at once.
+    pub limits: ConnectionLimits,
+    /// Whether the Origin-Host of a peer must lie in its Origin-Realm, see [`is_in_realm`].
+    pub host_in_realm: bool,
     /// Time between attempts to connect, Tc of RFC 6733 §2.1: 30 s.
     pub reconnect: Duration,
     /// Origin-State-Id: rises whenever the node lost its state.
@@ -93,6 +176,8 @@ impl EndpointConfig {
             max_outstanding: 1024,
             connect: Vec::new(),
             accept: Vec::new(),
+            limits: ConnectionLimits::DEFAULT,
+            host_in_realm: false,
             reconnect: Duration::from_secs(30),
             origin_state_id: 0,
         }
@@ -119,6 +204,7 @@ mod tests {
             origin_host: "mme*".into(),
             realm: Some("example".into()),
             addresses: alloc::vec!["10.0.0.0/8".parse().unwrap()],
+            ..AcceptRule::default()
         };
         assert!(rule.names("mme1", "EXAMPLE"));
         assert!(!rule.names("mme1", "example.org"));
@@ -126,5 +212,41 @@ mod tests {
         assert!(rule.admits("10.1.2.3".parse().unwrap()));
         assert!(!rule.admits("11.1.2.3".parse().unwrap()));
         assert!(!rule.admits("::1".parse().unwrap()));
+    }
+
+    #[test]
+    fn a_host_lies_in_its_realm() {
+        assert!(is_in_realm("mme1.Epc.example", "epc.EXAMPLE"));
+        assert!(is_in_realm("epc.example", "epc.example"));
+        assert!(!is_in_realm("mme1.evilepc.example", "epc.example.net"));
+        assert!(
+            !is_in_realm("mme1-epc.example", "epc.example"),
+            "a label is whole"
+        );
+        assert!(!is_in_realm("x", "epc.example"));
+        assert!(!is_in_realm("mme1.", ""));
+    }
+
+    #[test]
+    fn a_certificate_is_of_a_host_by_name_or_by_digest() {
+        let certificate = Certificate {
+            names: alloc::vec!["MME1.example".into()],
+            sha256: [7; 32],
+        };
+        let mut rule = AcceptRule::default();
+        assert!(rule.trusts("mme1.example", Some(&certificate)));
+        assert!(!rule.trusts("mme2.example", Some(&certificate)));
+        assert!(rule.trusts("mme2.example", None));
+        rule.tls = true;
+        assert!(!rule.trusts("mme1.example", None));
+        rule.certificates.push([7; 32]);
+        assert!(rule.trusts("mme2.example", Some(&certificate)));
+        rule.certificates = alloc::vec![[8; 32]];
+        assert!(!rule.trusts("mme1.example", Some(&certificate)));
+        rule.tls = false;
+        assert!(
+            !rule.trusts("mme1.example", None),
+            "a pinned certificate must be shown"
+        );
     }
 }

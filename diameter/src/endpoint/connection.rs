@@ -3,6 +3,7 @@ use core::net::SocketAddr;
 
 use heiiki_types::Instant;
 
+use super::config::Certificate;
 use super::outstanding::Outstanding;
 use super::state::State;
 use super::watchdog::Watchdog;
@@ -24,6 +25,8 @@ pub(super) struct Connection {
     pub(super) connector: Option<usize>,
     /// Where the peer comes from, or where it listens.
     pub(super) address: SocketAddr,
+    /// What the peer showed, over TLS.
+    pub(super) certificate: Option<Certificate>,
     /// Known once open.
     pub(super) peer: Option<Peer>,
     pub(super) deframer: Deframer,
@@ -47,6 +50,7 @@ impl Connection {
             state: State::Closed,
             connector,
             address,
+            certificate: None,
             peer: None,
             deframer: Deframer::default(),
             deadline: None,

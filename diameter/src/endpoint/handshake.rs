@@ -4,6 +4,7 @@ use core::net::SocketAddr;
 
 use heiiki_types::{ConnId, Instant};
 
+use super::config::is_in_realm;
 use super::connection::{Connection, Peer};
 use super::state::{Action, Event, State};
 use super::watchdog::Watchdog;
@@ -13,9 +14,6 @@ use crate::base::{Capabilities, CapabilitiesAnswer, VendorApplication};
 use crate::dictionary as d;
 use crate::message::{ApplicationId, Message};
 use crate::result::{AnswerError, AnswerResult, ResultCode};
-
-/// The most accepted connections that have not said who they are.
-const MAX_UNIDENTIFIED: usize = 64;
 
 /// Why a peer is refused: what it is told, and what we report.
 type Refusal = (ResultCode, &'static str);
@@ -56,22 +54,46 @@ impl Endpoint {
     }
 
     pub(super) fn on_accepted(&mut self, now: Instant, conn: ConnId, from: SocketAddr) {
-        let waiting = |c: &&Connection| c.state == State::WaitCer;
-        let unidentified = self.connections.values().filter(waiting).count();
         let why = if self.stopping {
-            "shutting down"
+            Some("shutting down")
         } else if !self.config.accept.iter().any(|r| r.admits(from.ip())) {
-            "no peer may come from this address"
-        } else if unidentified >= MAX_UNIDENTIFIED {
-            "too many connections without capabilities exchange"
+            Some("no peer may come from this address")
         } else {
-            let mut connection = Connection::new(from, None, self.rng.next_u32());
-            connection.deadline = Some(Self::handshake_deadline(now));
-            self.connections.insert(conn, connection);
-            self.fire(conn, Event::Accepted);
-            return;
+            self.is_full_for(from)
         };
-        self.turn_away(conn, None, why);
+        if let Some(why) = why {
+            self.turn_away(conn, None, why);
+            return;
+        }
+        let mut connection = Connection::new(from, None, self.rng.next_u32());
+        connection.deadline = Some(now + self.config.limits.handshake);
+        self.connections.insert(conn, connection);
+        self.fire(conn, Event::Accepted);
+    }
+
+    /// Which limit keeps one more connection of this address out.
+    fn is_full_for(&self, from: SocketAddr) -> Option<&'static str> {
+        let limits = &self.config.limits;
+        let (mut all, mut of_address, mut silent, mut silent_of_address) = (0, 0, 0, 0);
+        for c in self.connections.values().filter(|c| c.connector.is_none()) {
+            let same = usize::from(c.address.ip() == from.ip());
+            let waits = usize::from(c.state == State::WaitCer);
+            all += 1;
+            of_address += same;
+            silent += waits;
+            silent_of_address += same * waits;
+        }
+        if all >= limits.total {
+            Some("too many connections")
+        } else if of_address >= limits.per_address {
+            Some("too many connections from this address")
+        } else if silent >= limits.unidentified {
+            Some("too many connections without capabilities exchange")
+        } else if silent_of_address >= limits.unidentified_per_address {
+            Some("too many connections without capabilities exchange from this address")
+        } else {
+            None
+        }
     }
 
     pub(super) fn on_connected(&mut self, conn: ConnId) {
@@ -127,14 +149,25 @@ impl Endpoint {
     /// this one wins.
     fn judge(&mut self, now: Instant, conn: ConnId, caps: &Capabilities) -> Result<(), Refusal> {
         let (host, realm) = (&caps.origin_host, &caps.origin_realm);
-        let from = self.connections.get(&conn).map(|c| c.address.ip());
-        let known = self
-            .config
-            .accept
-            .iter()
-            .any(|r| r.names(host, realm) && from.is_some_and(|ip| r.admits(ip)));
-        if !known {
+        let connection = self.connections.get(&conn);
+        let from = connection.map(|c| c.address.ip());
+        let certificate = connection.and_then(|c| c.certificate.as_ref());
+        if self.config.host_in_realm && !is_in_realm(host, realm) {
+            let why = "its Origin-Host is not in its Origin-Realm";
+            return Err((ResultCode::UNKNOWN_PEER, why));
+        }
+        let mut rules = (self.config.accept.iter())
+            .filter(|r| r.names(host, realm) && from.is_some_and(|ip| r.admits(ip)))
+            .peekable();
+        if rules.peek().is_none() {
             return Err((ResultCode::UNKNOWN_PEER, "not a known peer"));
+        }
+        if !rules.any(|r| r.trusts(host, certificate)) {
+            let why = match certificate {
+                Some(_) => "its certificate is not that of its Origin-Host",
+                None => "it must use TLS",
+            };
+            return Err((ResultCode::UNKNOWN_PEER, why));
         }
         if host.eq_ignore_ascii_case(&self.config.origin_host) {
             return Err((ResultCode::UNKNOWN_PEER, "it has our own name"));

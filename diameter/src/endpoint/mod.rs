@@ -31,7 +31,9 @@ use inbox::Inbox;
 use state::{Action, Event};
 use timers::Connector;
 
-pub use config::{AcceptRule, ConnectTo, EndpointConfig};
+pub use config::{
+    AcceptRule, Certificate, ConnectTo, ConnectionLimits, EndpointConfig, is_in_realm,
+};
 
 /// A request of a peer that waits for its answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -211,6 +213,14 @@ impl Endpoint {
                 self.fire(conn, Event::PeerDisc);
                 self.remove(now, conn, "closed by the peer");
             }
+        }
+    }
+
+    /// Notes what the peer's certificate says. Call it right after the connection was accepted: its
+    /// Origin-Host is held against it.
+    pub fn certified(&mut self, conn: ConnId, certificate: Certificate) {
+        if let Some(connection) = self.connections.get_mut(&conn) {
+            connection.certificate = Some(certificate);
         }
     }
 

@@ -555,6 +555,7 @@ fn who_may_connect() {
         origin_host: "mme*.example".into(),
         realm: Some("example".into()),
         addresses: vec!["127.0.0.0/8".parse().unwrap()],
+        ..AcceptRule::default()
     }];
     let mut w = World::new(vec![config(MME), hss]);
     let raw = Raw::from(&mut w, "192.0.2.1:5000");

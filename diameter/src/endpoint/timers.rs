@@ -10,7 +10,7 @@ use super::watchdog::Bark;
 use super::{Endpoint, EndpointOutput};
 use crate::base::DeviceWatchdogRequest;
 
-/// How long a connection may take from the attempt, or from its acceptance, until it is open.
+/// How long a connection may take from our attempt until it is open.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long a peer may take to answer a DPR, or to close after one.
@@ -107,11 +107,6 @@ impl Endpoint {
         if let Some(connector) = self.connectors.get_mut(index) {
             connector.retry_at = Some(now + wait);
         }
-    }
-
-    /// The end of the handshake of a connection that was just accepted.
-    pub(super) fn handshake_deadline(now: Instant) -> Instant {
-        now + HANDSHAKE_TIMEOUT
     }
 
     fn expire_requests(&mut self, now: Instant, conn: ConnId) {

@@ -14,7 +14,7 @@ use heiiki_diameter::{
     AnswerError, AnswerResult, Avp, CommandCode, Message, RequestHandle, ResultCode, dictionary,
     error_answer, s6a,
 };
-use heiiki_types::{ConnId, Imsi, Now, PlmnId};
+use heiiki_types::{ConnId, Imsi, Instant, Now, PlmnId};
 
 use crate::config::{RefuseAt, SuspendedAnswer};
 use crate::event::{Event, Resynchronisation};
@@ -26,9 +26,10 @@ pub(crate) mod cancel_location;
 pub(crate) mod cancellations;
 pub(crate) mod peers;
 mod purge_ue;
+mod rate;
 mod update_location;
 
-use peers::Origin;
+use peers::{Objection, Origin};
 
 /// A request that has not been answered yet, and what its answer needs.
 #[derive(Debug)]
@@ -105,11 +106,18 @@ impl Hss {
         handle: RequestHandle,
         message: &Message,
     ) {
+        if !self.peers.takes_request(&self.config.peers, conn, now.at) {
+            let (host, realm) = (&self.config.origin_host, &self.config.origin_realm);
+            let answer = error_answer(message, host, realm, &ResultCode::TOO_BUSY.into());
+            self.endpoint.send_answer(now.at, handle, answer);
+            self.tell_throttled(now.at);
+            return;
+        }
         let done = match message.command {
             CommandCode::AUTHENTICATION_INFORMATION => {
                 AuthenticationInformationRequest::from_message(message).and_then(|request| {
                     let addresses = addresses!(request, Some(request.visited_plmn));
-                    let ask = self.admit((conn, peer), handle, message, &addresses)?;
+                    let ask = self.admit(now, (conn, peer), handle, message, &addresses)?;
                     self.authentication_information(now, ask, Box::new(request), None);
                     Ok(())
                 })
@@ -117,14 +125,14 @@ impl Hss {
             CommandCode::UPDATE_LOCATION => {
                 UpdateLocationRequest::from_message(message).and_then(|request| {
                     let addresses = addresses!(request, Some(request.visited_plmn));
-                    let ask = self.admit((conn, peer), handle, message, &addresses)?;
+                    let ask = self.admit(now, (conn, peer), handle, message, &addresses)?;
                     self.update_location(now, ask, Box::new(request));
                     Ok(())
                 })
             }
             CommandCode::PURGE_UE => PurgeUeRequest::from_message(message).and_then(|request| {
                 let addresses = addresses!(request, None);
-                let ask = self.admit((conn, peer), handle, message, &addresses)?;
+                let ask = self.admit(now, (conn, peer), handle, message, &addresses)?;
                 self.purge_ue(now, ask, &request);
                 Ok(())
             }),
@@ -144,6 +152,7 @@ impl Hss {
     /// Checks both identities of a request, and that it is for this HSS.
     fn admit(
         &mut self,
+        now: Now,
         (conn, peer): (ConnId, String),
         handle: RequestHandle,
         message: &Message,
@@ -158,9 +167,17 @@ impl Hss {
         {
             Err((ResultCode::UNABLE_TO_DELIVER, "it is for another host"))
         } else {
-            self.peers
-                .authorise(&self.config.peers, conn, addresses.origin)
-                .map_err(|why| (ResultCode::AUTHORIZATION_REJECTED, why))
+            let rules = &self.config.peers;
+            match self.peers.authorise(rules, conn, addresses.origin, now.at) {
+                Ok(plmns) => Ok(plmns),
+                Err(Objection::NotAuthorised(why)) => {
+                    Err((ResultCode::AUTHORIZATION_REJECTED, why))
+                }
+                Err(Objection::TooMany) => {
+                    self.tell_throttled(now.at);
+                    return Err(ResultCode::TOO_BUSY.into());
+                }
+            }
         };
         match verdict {
             Ok(plmns) => Ok(Ask {
@@ -182,6 +199,20 @@ impl Hss {
                 });
                 Err(result.into())
             }
+        }
+    }
+
+    /// Tells which peers have sent more than they may, if it is time to.
+    pub(crate) fn tell_throttled(&mut self, now: Instant) {
+        if self.peers.poll_timeout().is_none_or(|at| at > now) {
+            return;
+        }
+        for throttled in self.peers.throttled(now) {
+            self.tell(Event::RequestsThrottled {
+                peer: throttled.peer,
+                origin: throttled.origin,
+                requests: throttled.requests,
+            });
         }
     }
 

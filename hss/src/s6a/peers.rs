@@ -1,12 +1,27 @@
 //! Who stands behind a request: the connection, and the origin that the message names.
 
 use alloc::collections::BTreeMap;
-use alloc::string::String;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 use core::net::SocketAddr;
 
-use heiiki_types::{ConnId, PlmnId};
+use heiiki_diameter::Certificate;
+use heiiki_types::{ConnId, Instant, PlmnId};
 
-use crate::config::{PeerRule, identity_matches};
+use super::rate::{Bucket, Told};
+use crate::config::{PeerRule, RequestRate, identity_matches};
+
+/// Nodes behind agents whose requests are counted. Those beyond share the rate of their agent.
+const MAX_ORIGINS: usize = 10_000;
+
+/// A connection.
+#[derive(Clone, Debug)]
+struct Link {
+    address: SocketAddr,
+    certificate: Option<Certificate>,
+    /// Known once open.
+    peer: Option<Peer>,
+}
 
 /// An open connection.
 #[derive(Clone, Debug)]
@@ -15,13 +30,16 @@ struct Peer {
     realm: String,
     /// The position of its rule.
     rule: Option<usize>,
+    requests: Bucket,
 }
 
 /// The connections that the HSS knows.
 #[derive(Debug, Default)]
 pub(crate) struct Peers {
-    addresses: BTreeMap<ConnId, SocketAddr>,
-    open: BTreeMap<ConnId, Peer>,
+    links: BTreeMap<ConnId, Link>,
+    /// What the nodes behind agents have sent, by their Origin-Host in lower case.
+    origins: BTreeMap<String, Bucket>,
+    told: BTreeMap<(String, Option<String>), Told>,
 }
 
 /// The origin of a request, as the message gives it.
@@ -32,68 +50,190 @@ pub(crate) struct Origin<'a> {
     pub(crate) route_record: &'a [String],
 }
 
+/// Why a request is refused before its contents count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Objection {
+    /// The origin has no business on the connection.
+    NotAuthorised(&'static str),
+    /// The origin has sent more than it may.
+    TooMany,
+}
+
+/// Requests that were answered 3004 and not told yet.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Throttled {
+    pub(crate) peer: String,
+    pub(crate) origin: Option<String>,
+    pub(crate) requests: u64,
+}
+
 impl Peers {
     pub(crate) fn accepted(&mut self, conn: ConnId, address: SocketAddr) {
-        self.addresses.insert(conn, address);
+        let link = Link {
+            address,
+            certificate: None,
+            peer: None,
+        };
+        self.links.insert(conn, link);
+    }
+
+    pub(crate) fn certified(&mut self, conn: ConnId, certificate: Certificate) {
+        if let Some(link) = self.links.get_mut(&conn) {
+            link.certificate = Some(certificate);
+        }
+    }
+
+    pub(crate) fn address(&self, conn: ConnId) -> Option<SocketAddr> {
+        self.links.get(&conn).map(|l| l.address)
+    }
+
+    pub(crate) fn is_tls(&self, conn: ConnId) -> bool {
+        self.links
+            .get(&conn)
+            .is_some_and(|l| l.certificate.is_some())
     }
 
     pub(crate) fn opened(&mut self, rules: &[PeerRule], conn: ConnId, host: &str, realm: &str) {
-        let address = self.addresses.get(&conn).map(SocketAddr::ip);
+        let Some(link) = self.links.get_mut(&conn) else {
+            return;
+        };
+        let from = link.address.ip();
         let rule = rules.iter().position(|rule| {
-            identity_matches(&rule.origin_host, host)
+            let trusted = match &link.certificate {
+                Some(certificate) => certificate.is_of(host, &rule.certificates),
+                None => !rule.tls && rule.certificates.is_empty(),
+            };
+            trusted
+                && identity_matches(&rule.origin_host, host)
                 && realm_matches(rule.realm.as_deref(), realm)
-                && (rule.addresses.is_empty()
-                    || address.is_some_and(|a| rule.addresses.iter().any(|p| p.contains(a))))
+                && (rule.addresses.is_empty() || rule.addresses.iter().any(|p| p.contains(from)))
         });
-        let peer = Peer {
+        link.peer = Some(Peer {
             host: String::from(host),
             realm: String::from(realm),
             rule,
-        };
-        self.open.insert(conn, peer);
+            requests: Bucket::default(),
+        });
     }
 
     pub(crate) fn closed(&mut self, conn: ConnId) {
-        self.addresses.remove(&conn);
-        self.open.remove(&conn);
+        self.links.remove(&conn);
+    }
+
+    /// Counts one request of a connection; no, when its peer has sent more than it may.
+    pub(crate) fn takes_request(&mut self, rules: &[PeerRule], conn: ConnId, now: Instant) -> bool {
+        let Some(peer) = self.links.get_mut(&conn).and_then(|l| l.peer.as_mut()) else {
+            return true;
+        };
+        let rate = peer.rule.and_then(|i| rules.get(i)).and_then(|r| r.rate);
+        let Some(rate) = rate else {
+            return true;
+        };
+        if peer.requests.take(rate, now) {
+            return true;
+        }
+        let key = (peer.host.clone(), None);
+        self.told.entry(key).or_default().add();
+        false
     }
 
     /// The networks that `origin` may name on this connection, or why it has no business there
     /// (RFC 6733 §2.9).
     pub(crate) fn authorise<'a>(
+        &mut self,
+        rules: &'a [PeerRule],
+        conn: ConnId,
+        origin: Origin<'_>,
+        now: Instant,
+    ) -> Result<&'a [PlmnId], Objection> {
+        let (plmns, rate) = self
+            .identify(rules, conn, origin)
+            .map_err(Objection::NotAuthorised)?;
+        if let Some((rate, agent)) = rate
+            && !self.takes_request_of(origin.host, rate, now)
+        {
+            let key = (agent, Some(origin.host.to_string()));
+            self.told.entry(key).or_default().add();
+            return Err(Objection::TooMany);
+        }
+        Ok(plmns)
+    }
+
+    /// The networks that an origin may name; where it is behind an agent and has a rate of its own,
+    /// that rate and the agent.
+    fn identify<'a>(
         &self,
         rules: &'a [PeerRule],
         conn: ConnId,
         origin: Origin<'_>,
-    ) -> Result<&'a [PlmnId], &'static str> {
-        let peer = self.open.get(&conn).ok_or("the connection is not open")?;
+    ) -> Result<(&'a [PlmnId], Option<(RequestRate, String)>), &'static str> {
+        let peer = self.links.get(&conn).and_then(|l| l.peer.as_ref());
+        let peer = peer.ok_or("the connection is not open")?;
         let rule = peer
             .rule
             .and_then(|i| rules.get(i))
             .ok_or("no rule is for the connection")?;
-        let plmns = if peer.host.eq_ignore_ascii_case(origin.host) {
+        let (plmns, rate) = if peer.host.eq_ignore_ascii_case(origin.host) {
             if !peer.realm.eq_ignore_ascii_case(origin.realm) {
                 return Err("the origin's realm is not that of its connection");
             }
-            &rule.visited_plmns
+            (&rule.visited_plmns, None)
         } else {
             let carried = rule.carries.iter().find(|c| {
                 identity_matches(&c.origin_host, origin.host)
                     && realm_matches(c.realm.as_deref(), origin.realm)
             });
-            &carried
-                .ok_or("the origin is not on the connection's carry list")?
-                .visited_plmns
+            let carried = carried.ok_or("the origin is not on the connection's carry list")?;
+            if !heiiki_diameter::is_in_realm(origin.host, origin.realm) {
+                return Err("the origin's host is not in its realm");
+            }
+            let rate = carried.rate.map(|rate| (rate, peer.host.clone()));
+            (&carried.visited_plmns, rate)
         };
         let known = |hop: &String| {
             hop.eq_ignore_ascii_case(origin.host)
                 || rule.route_records.iter().any(|p| identity_matches(p, hop))
         };
-        if origin.route_record.iter().all(known) {
-            Ok(plmns)
-        } else {
-            Err("a Route-Record is not on the connection's path list")
+        if !origin.route_record.iter().all(known) {
+            return Err("a Route-Record is not on the connection's path list");
         }
+        Ok((plmns, rate))
+    }
+
+    fn takes_request_of(&mut self, host: &str, rate: RequestRate, now: Instant) -> bool {
+        let key = host.to_ascii_lowercase();
+        if self.origins.len() >= MAX_ORIGINS && !self.origins.contains_key(&key) {
+            self.origins.retain(|_, b| !b.is_full(now));
+            if self.origins.len() >= MAX_ORIGINS {
+                return true;
+            }
+        }
+        self.origins.entry(key).or_default().take(rate, now)
+    }
+
+    /// When refusals for a rate are to be told next.
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        self.told.values().map(Told::due).min()
+    }
+
+    /// What is to be told now about refusals for a rate.
+    pub(crate) fn throttled(&mut self, now: Instant) -> Vec<Throttled> {
+        let mut due = Vec::new();
+        self.told.retain(|(peer, origin), told| {
+            let Some(requests) = told.tell(now) else {
+                return true;
+            };
+            if requests > 0 {
+                due.push(Throttled {
+                    peer: peer.clone(),
+                    origin: origin.clone(),
+                    requests,
+                });
+            }
+            // Nothing for a whole interval: it is over.
+            requests > 0
+        });
+        due
     }
 }
 
@@ -102,87 +242,4 @@ fn realm_matches(wanted: Option<&str>, realm: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::config::CarryRule;
-    use alloc::vec::Vec;
-
-    fn rules() -> Vec<PeerRule> {
-        let own: PlmnId = "00101".parse().unwrap();
-        let other: PlmnId = "00102".parse().unwrap();
-        let rule = |host: &str, address: &str| PeerRule {
-            origin_host: host.into(),
-            realm: None,
-            addresses: alloc::vec![address.parse().unwrap()],
-            visited_plmns: alloc::vec![own],
-            carries: Vec::new(),
-            route_records: Vec::new(),
-        };
-        let mut agent = rule("dra.example", "10.0.2.0/24");
-        agent.visited_plmns.clear();
-        agent.carries.push(CarryRule {
-            origin_host: "mme*.visited.example".into(),
-            realm: Some("visited.example".into()),
-            visited_plmns: alloc::vec![other],
-        });
-        agent.route_records.push("dra2.example".into());
-        alloc::vec![rule("*", "10.0.1.0/24"), agent]
-    }
-
-    fn opened(host: &str, realm: &str, address: &str) -> (Peers, ConnId) {
-        let conn = ConnId::accepted(1);
-        let mut peers = Peers::default();
-        peers.accepted(conn, address.parse().unwrap());
-        peers.opened(&rules(), conn, host, realm);
-        (peers, conn)
-    }
-
-    fn ask(
-        (peers, conn): &(Peers, ConnId),
-        host: &str,
-        realm: &str,
-        route: &[&str],
-    ) -> Result<Vec<PlmnId>, &'static str> {
-        let route_record: Vec<String> = route.iter().map(|r| String::from(*r)).collect();
-        let origin = Origin {
-            host,
-            realm,
-            route_record: &route_record,
-        };
-        peers
-            .authorise(&rules(), *conn, origin)
-            .map(<[PlmnId]>::to_vec)
-    }
-
-    #[test]
-    fn a_direct_peer_speaks_for_itself_alone() {
-        let peer = opened("mme1.example", "example", "10.0.1.7:4000");
-        assert_eq!(
-            ask(&peer, "MME1.example", "example", &[]),
-            Ok(alloc::vec!["00101".parse().unwrap()])
-        );
-        assert!(ask(&peer, "mme2.example", "example", &[]).is_err());
-        assert!(ask(&peer, "mme1.example", "elsewhere", &[]).is_err());
-        assert!(ask(&peer, "mme1.example", "example", &["dra9.example"]).is_err());
-    }
-
-    #[test]
-    fn an_agent_speaks_for_its_carry_list_along_its_path_list() {
-        let agent = opened("dra.example", "example", "10.0.2.1:4000");
-        let (mme, realm) = ("mme3.visited.example", "visited.example");
-        let allowed = Ok(alloc::vec!["00102".parse().unwrap()]);
-        assert_eq!(ask(&agent, mme, realm, &[mme, "dra2.example"]), allowed);
-        assert!(ask(&agent, mme, realm, &["dra3.example"]).is_err());
-        assert!(ask(&agent, mme, "elsewhere.example", &[]).is_err());
-        assert!(ask(&agent, "hss.visited.example", realm, &[]).is_err());
-    }
-
-    #[test]
-    fn the_address_decides_between_rules() {
-        let elsewhere = opened("mme1.example", "example", "10.0.9.7:4000");
-        assert!(ask(&elsewhere, "mme1.example", "example", &[]).is_err());
-        let (mut peers, conn) = opened("mme1.example", "example", "10.0.1.7:4000");
-        peers.closed(conn);
-        assert!(ask(&(peers, conn), "mme1.example", "example", &[]).is_err());
-    }
-}
+mod tests;

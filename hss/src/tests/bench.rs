@@ -10,7 +10,7 @@ use heiiki_diameter::s6a::{
     CancelLocationRequest, PurgeUeAnswer, PurgeUeRequest, RAT_TYPE_EUTRAN,
     RequestedAuthenticationInfo, UpdateLocationAnswer, UpdateLocationRequest, ulr_flags,
 };
-use heiiki_diameter::{AnswerResult, ApplicationId, CommandCode, Deframer, Message};
+use heiiki_diameter::{AnswerResult, ApplicationId, Certificate, CommandCode, Deframer, Message};
 use heiiki_types::{
     Ambr, Arp, CallId, ConnId, HttpRequest, HttpResponse, Imsi, Instant, Key128, Machine, Method,
     Now, PersistSeq, PlmnId, Qci, Record, Rng, StorageInput, StorageOutput, StreamInput,
@@ -90,8 +90,7 @@ pub(super) fn config() -> HssConfig {
         realm: Some(REALM.into()),
         addresses: vec!["10.0.0.0/8".parse().unwrap()],
         visited_plmns: vec![plmn()],
-        carries: Vec::new(),
-        route_records: Vec::new(),
+        ..PeerRule::default()
     };
     let mut agent = rule(DRA);
     agent.visited_plmns.clear();
@@ -99,6 +98,7 @@ pub(super) fn config() -> HssConfig {
         origin_host: "mme*.visited.example".into(),
         realm: Some("visited.example".into()),
         visited_plmns: vec!["00102".parse().unwrap()],
+        rate: None,
     }];
     let gateway = |name: &str| Gateway {
         name: name.into(),
@@ -168,6 +168,8 @@ pub(super) struct Bench {
     /// Everything but events, in order, for tests of order.
     pub(super) trace: Vec<&'static str>,
     pub(super) closed: Vec<ConnId>,
+    /// What the next connection shows: it comes over TLS.
+    pub(super) next_certificate: Option<Certificate>,
     deframers: BTreeMap<ConnId, Deframer>,
     names: BTreeMap<ConnId, (String, String)>,
     last_conn: u64,
@@ -205,6 +207,7 @@ impl Bench {
             inbox: BTreeMap::new(),
             trace: Vec::new(),
             closed: Vec::new(),
+            next_certificate: None,
             deframers: BTreeMap::new(),
             names: BTreeMap::new(),
             last_conn: 0,
@@ -435,6 +438,9 @@ impl Bench {
         self.names.insert(conn, (host.into(), realm.into()));
         let peer: SocketAddr = address.parse().unwrap();
         self.input(Input::Stream(StreamInput::Accepted { conn, peer }));
+        if let Some(certificate) = self.next_certificate.take() {
+            self.input(Input::Certificate { conn, certificate });
+        }
         let capabilities = Capabilities {
             origin_host: host.into(),
             origin_realm: realm.into(),

@@ -1,5 +1,5 @@
 use heiiki_diameter::s6a::AuthenticationInformationRequest;
-use heiiki_diameter::{AnswerResult, Message, ResultCode};
+use heiiki_diameter::{AnswerResult, Certificate, Message, ResultCode};
 use heiiki_types::ConnId;
 
 use super::bench::{Bench, DRA, MME1};
@@ -21,6 +21,7 @@ fn a_stranger_is_not_let_in() {
         ("hss9.example", "example", "10.0.0.9:1"),
         (MME1, "elsewhere", "10.0.0.9:1"),
         (MME1, "example", "192.0.2.1:1"),
+        ("mme1.example.net", "example", "10.0.0.9:1"),
     ]
     .into_iter()
     .enumerate()
@@ -92,4 +93,76 @@ fn before_the_epoch_is_durable_connections_are_closed() {
     bench.sync();
     assert!(bench.hss.is_serving());
     bench.connect(MME1);
+}
+
+#[test]
+fn beyond_its_rate_a_peer_is_told_that_we_are_too_busy() {
+    let mut config = super::bench::config();
+    config.peers[0].rate = Some(crate::RequestRate {
+        per_second: 100,
+        burst: 5,
+    });
+    let mut bench = Bench::with(config, vec![super::bench::row(1)]);
+    let (busy, other) = (bench.connect(MME1), bench.connect("mme9.example"));
+    let request = bench.air(busy, 1);
+    let too_busy = Some(ResultCode::TOO_BUSY.into());
+    for n in 0..50 {
+        let answer = result(&mut bench, busy, &request);
+        let wanted = if n < 5 {
+            Some(AnswerResult::SUCCESS)
+        } else {
+            too_busy
+        };
+        assert_eq!((answer.result(), answer.flags.error), (wanted, n >= 5));
+    }
+    let of_other = bench.air(other, 1);
+    let answer = result(&mut bench, other, &of_other);
+    assert_eq!(answer.result(), Some(AnswerResult::SUCCESS));
+    bench.advance(core::time::Duration::from_secs(2));
+    let answer = result(&mut bench, busy, &request);
+    assert_eq!(
+        answer.result(),
+        Some(AnswerResult::SUCCESS),
+        "there is room again"
+    );
+    let told: Vec<u64> = (bench.events.iter())
+        .filter_map(|e| match e {
+            Event::RequestsThrottled { requests, .. } => Some(*requests),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(told, [1, 44], "the first at once, the rest together");
+}
+
+#[test]
+fn over_tls_the_certificate_must_be_of_the_host() {
+    let mut config = super::bench::config();
+    config.peers[0].tls = true;
+    let mut bench = Bench::with(config, vec![super::bench::row(1)]);
+    for (named, ok) in [
+        (None, false),
+        (Some("mme2.example"), false),
+        (Some(MME1), true),
+    ] {
+        bench.next_certificate = named.map(|name| Certificate {
+            names: vec![name.into()],
+            sha256: [0; 32],
+        });
+        let (conn, answer) = bench.try_connect(MME1, "example", "10.0.0.9:1");
+        let result = answer.and_then(|a| a.result());
+        assert_eq!(result == Some(AnswerResult::SUCCESS), ok, "{named:?}");
+        if ok {
+            bench.one_sqn(conn, 1);
+        }
+    }
+    let refused = |e: &&Event| {
+        matches!(
+            e,
+            Event::PeerRefused {
+                address: Some(_),
+                ..
+            }
+        )
+    };
+    assert_eq!(bench.events.iter().filter(refused).count(), 2);
 }

@@ -200,6 +200,7 @@ impl World {
             origin_host: String::from("*"),
             realm: None,
             addresses: Vec::new(),
+            ..AcceptRule::default()
         }]);
         let hss = Hss {
             endpoint: diameter::Endpoint::new(endpoint, Rng::from_seed(2)),

@@ -4,12 +4,13 @@ use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use heiiki_types::{Apn, Duration, PlmnId, Prefix};
+use heiiki_types::{Apn, Duration, Prefix};
 
 use super::names::Names;
+use super::peer::peers;
 use crate::file::mistake::Source;
 use crate::file::reader::{Sink, Table, parse};
-use crate::file::{Admin, GatewayEntry, HssFile, MmeRule, RefuseAt, TenantRule};
+use crate::file::{Admin, ConnectionLimits, GatewayEntry, HssFile, RefuseAt, TenantRule};
 
 /// Reads `hss.toml`.
 pub(in crate::file) fn hss(source: &Arc<Source>, path: &Path, sink: &Sink) -> Option<HssFile> {
@@ -26,7 +27,7 @@ pub(in crate::file) fn hss(source: &Arc<Source>, path: &Path, sink: &Sink) -> Op
         };
         let admin = super::admin(&mut root, default, path);
         let s6a = s6a(&mut root);
-        let mmes = mmes(&mut root);
+        let mmes = peers(&mut root);
         let gateways = gateways(&mut root, path);
         let tenants = tenants(&mut root);
         root.finish();
@@ -42,6 +43,7 @@ pub(in crate::file) fn hss(source: &Arc<Source>, path: &Path, sink: &Sink) -> Op
             tenants,
             watchdog: s6a.watchdog,
             request_timeout: s6a.request_timeout,
+            connections: s6a.connections,
         })
     })
 }
@@ -54,6 +56,7 @@ struct S6a {
     listen: SocketAddr,
     watchdog: Duration,
     request_timeout: Duration,
+    connections: ConnectionLimits,
 }
 
 fn s6a(root: &mut Table<'_>) -> S6a {
@@ -61,6 +64,11 @@ fn s6a(root: &mut Table<'_>) -> S6a {
         listen: loopback(3868),
         watchdog: Duration::from_secs(30),
         request_timeout: Duration::from_secs(5),
+        connections: ConnectionLimits {
+            total: 1_000,
+            per_address: 100,
+            handshake: Duration::from_secs(10),
+        },
     };
     if let Some(mut table) = root.table("s6a") {
         let listen = table.optional::<SocketAddr>("listen");
@@ -69,42 +77,15 @@ fn s6a(root: &mut Table<'_>) -> S6a {
             listen: listen.map_or(s6a.listen, |l| l.value),
             watchdog: table.or("watchdog", s6a.watchdog),
             request_timeout: table.or("request_timeout", s6a.request_timeout),
+            connections: ConnectionLimits {
+                total: table.or("connections", s6a.connections.total),
+                per_address: table.or("connections_per_address", s6a.connections.per_address),
+                handshake: table.or("handshake_timeout", s6a.connections.handshake),
+            },
         };
         table.finish();
     }
     s6a
-}
-
-fn mmes(root: &mut Table<'_>) -> Vec<MmeRule> {
-    let mut mmes = Vec::new();
-    if !root.has("mme") {
-        root.missing(
-            "mme",
-            "name who may connect in a section `[[mme]]` with `origin_host = \"mme.epc...\"`",
-        );
-    }
-    for mut table in root.tables("mme") {
-        let origin_host =
-            table.required::<String>("origin_host", "\"mme.epc.mnc001.mcc001.3gppnetwork.org\"");
-        let origin_realm = table.optional::<String>("origin_realm").map(|r| r.value);
-        let addresses = table.list::<Prefix>("addresses");
-        if !table.has("visited_plmns") {
-            table.missing(
-                "visited_plmns",
-                "add the networks that it serves: `visited_plmns = [\"00101\"]`",
-            );
-        }
-        let visited = table.list::<PlmnId>("visited_plmns").unwrap_or_default();
-        table.finish();
-        mmes.extend(origin_host.map(|host| MmeRule {
-            origin_host: host.value,
-            origin_realm,
-            addresses:
-                addresses.map_or_else(this_machine, |a| a.into_iter().map(|p| p.value).collect()),
-            visited_plmns: visited.into_iter().map(|p| p.value).collect(),
-        }));
-    }
-    mmes
 }
 
 /// Everything that comes from this machine.

@@ -6,6 +6,7 @@ mod hss;
 mod lab;
 mod link;
 mod names;
+mod peer;
 mod pgw;
 mod scenario;
 mod sim;

@@ -41,6 +41,7 @@ pub(super) fn server(host: &str) -> EndpointConfig {
             origin_host: "*".into(),
             realm: None,
             addresses: vec![],
+            ..AcceptRule::default()
         }],
         ..config(host)
     }
