@@ -775,3 +775,45 @@ fn no_file_panics_its_reader() {
         }
     }
 }
+
+#[test]
+fn a_relay_names_what_it_carries() {
+    let text = FileKind::Hss.defaults();
+    let file = Written::new("hss.toml", text);
+    let hss = load_hss(&file.0).unwrap_or_else(|m| panic!("{m}"));
+    let [mme, relay] = &hss.mmes[..] else {
+        panic!("{:?}", hss.mmes)
+    };
+    assert!(mme.carries.is_empty() && relay.visited_plmns.is_empty());
+    assert_eq!(relay.carries[0].visited_plmns, mme.visited_plmns);
+    let certificate = "certificates = [\"AA:".to_owned() + &"00".repeat(31) + "\"]\nrate = 10";
+    let file = Written::new(
+        "rated.toml",
+        &text.replacen("#certificates = []", &certificate, 1),
+    );
+    let hss = load_hss(&file.0).unwrap_or_else(|m| panic!("{m}"));
+    assert_eq!(hss.mmes[0].certificates[0][..2], [0xaa, 0]);
+    assert_eq!(
+        hss.mmes[0].rate.map(|r| (r.per_second, r.burst)),
+        Some((10, 10))
+    );
+    for (from, to, want) in [
+        (
+            "#tls = false",
+            "burst = 3",
+            "mme[0].burst: it has no `rate`",
+        ),
+        ("#tls = false", "rate = 0", "mme[0].rate: no request at all"),
+        (
+            "#certificates = []",
+            "certificates = \"ab\"",
+            "`ab` is not a SHA-256 fingerprint",
+        ),
+    ] {
+        let told = told_of(FileKind::Hss, from, to);
+        assert!(told.contains(want), "{told}");
+    }
+    let text = text.replacen("\"mme*.epc", "\"*mme*.epc", 1);
+    let told = told(FileKind::Hss, &text);
+    assert!(told[0].contains("more than one `*`"), "{told:?}");
+}
