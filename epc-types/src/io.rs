@@ -18,12 +18,45 @@ pub struct Datagram {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConnId(u64);
 
+/// One of several transports under one node, each of which numbers its accepted connections by
+/// itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Lane {
+    /// Plain TCP.
+    Tcp,
+    /// TLS over TCP.
+    Tls,
+    /// SCTP, of the kernel or in user space.
+    Sctp,
+}
+
 impl ConnId {
     const ACCEPTED: u64 = 1 << 63;
+    const LANE_SHIFT: u32 = 60;
+    const LANE_MASK: u64 = 0b111 << Self::LANE_SHIFT;
 
     /// The `n`th connection that the driver accepted.
     pub const fn accepted(n: u64) -> Self {
         Self(n | Self::ACCEPTED)
+    }
+
+    /// The `n`th connection that the driver accepted on one of several transports.
+    pub const fn accepted_on(lane: Lane, n: u64) -> Self {
+        let lane = match lane {
+            Lane::Tcp => 0,
+            Lane::Tls => 1,
+            Lane::Sctp => 2,
+        };
+        Self((n & !Self::LANE_MASK) | lane << Self::LANE_SHIFT | Self::ACCEPTED)
+    }
+
+    /// The transport of an accepted connection; one that the node asked for has TCP's.
+    pub const fn lane(self) -> Lane {
+        match (self.0 & Self::LANE_MASK) >> Self::LANE_SHIFT {
+            1 => Lane::Tls,
+            2 => Lane::Sctp,
+            _ => Lane::Tcp,
+        }
     }
 
     /// The `n`th connection that the node asked for.
@@ -98,3 +131,20 @@ pub enum StreamOutput {
 /// Ties an administrative call to its reply across a driver boundary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CallId(pub u64);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn transports_number_their_connections_apart() {
+        let lanes = [Lane::Tcp, Lane::Tls, Lane::Sctp];
+        for lane in lanes {
+            let conn = ConnId::accepted_on(lane, 7);
+            assert!(conn.is_accepted());
+            assert_eq!(conn.lane(), lane);
+        }
+        assert_eq!(ConnId::accepted_on(Lane::Tcp, 7), ConnId::accepted(7));
+        assert_eq!(ConnId::initiated(7).lane(), Lane::Tcp);
+    }
+}

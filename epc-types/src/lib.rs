@@ -29,7 +29,7 @@ pub use apn::{Apn, InvalidApn};
 pub use hex::{InvalidHex, from_hex, to_hex};
 pub use http::{Headers, HttpRequest, HttpResponse, Method, Token};
 pub use identity::{Guti, Imei, Imsi, InvalidIdentity, Msisdn};
-pub use io::{CallId, ConnId, Datagram, StreamInput, StreamOutput};
+pub use io::{CallId, ConnId, Datagram, Lane, StreamInput, StreamOutput};
 pub use location::{Ecgi, InvalidPlmnId, PlmnId, Tac, Tai};
 pub use machine::{Machine, Now};
 pub use prefix::{InvalidPrefix, Prefix};
