@@ -22,6 +22,7 @@ mod protections;
 mod qos;
 mod rng;
 mod secret;
+mod shared;
 mod storage;
 mod time;
 
@@ -37,6 +38,7 @@ pub use protections::Protections;
 pub use qos::{Ambr, Arp, Ebi, InvalidEbi, Qci, Teid};
 pub use rng::Rng;
 pub use secret::{InvalidKey, Key128, Key256, constant_time_eq};
+pub use shared::{SharedInput, SharedOutput};
 pub use storage::{PART, PersistSeq, Record, StorageInput, StorageOutput};
 pub use time::{Instant, WallTime};
 

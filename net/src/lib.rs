@@ -15,6 +15,8 @@ pub mod disk;
 #[cfg(feature = "sockets")]
 pub mod http;
 #[cfg(feature = "sockets")]
+pub mod postgres;
+#[cfg(feature = "sockets")]
 pub mod sctp;
 #[cfg(feature = "sockets")]
 pub mod stream;
