@@ -34,7 +34,11 @@ async fn parts(reader: &Reader, deliver: &Deliver) -> Result<(), tokio_postgres:
         let rows = reader.client.query(&fetch, &[]).await?;
         let mut records = Vec::with_capacity(rows.len());
         for row in &rows {
-            records.push(read::record(row.try_get(0)?, row.try_get(1)?, row.try_get(2)?));
+            records.push(read::record(
+                row.try_get(0)?,
+                row.try_get(1)?,
+                row.try_get(2)?,
+            ));
         }
         if rows.len() < PART {
             reader.client.batch_execute("COMMIT").await?;

@@ -199,7 +199,9 @@ impl Postgres {
     }
 
     fn ask(&self, ask: Ask) -> bool {
-        self.asks.as_ref().is_some_and(|asks| asks.send(ask).is_ok())
+        self.asks
+            .as_ref()
+            .is_some_and(|asks| asks.send(ask).is_ok())
     }
 }
 

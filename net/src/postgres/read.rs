@@ -41,8 +41,10 @@ pub(super) async fn refresh(
         .query(&reader.refresh, &[&subjects])
         .await
         .map_err(|e| describe(&e))?;
-    let mut answers: Vec<(u64, u64, Vec<Record>)> =
-        wanted.iter().map(|(token, _)| (*token, 0, Vec::new())).collect();
+    let mut answers: Vec<(u64, u64, Vec<Record>)> = wanted
+        .iter()
+        .map(|(token, _)| (*token, 0, Vec::new()))
+        .collect();
     for row in rows {
         take(&row, &mut answers).map_err(|e| describe(&e))?;
     }
@@ -62,7 +64,9 @@ pub(super) async fn refresh(
 fn take(row: &Row, answers: &mut [(u64, u64, Vec<Record>)]) -> Result<(), tokio_postgres::Error> {
     let number: i64 = row.try_get(0)?;
     let version: i64 = row.try_get(1)?;
-    let answer = usize::try_from(number - 1).ok().and_then(|n| answers.get_mut(n));
+    let answer = usize::try_from(number - 1)
+        .ok()
+        .and_then(|n| answers.get_mut(n));
     let Some((_, known, records)) = answer else {
         return Ok(());
     };

@@ -37,7 +37,10 @@ pub(super) async fn migrate(client: &Client) -> Result<(), PostgresError> {
 
 async fn steps(client: &Client) -> Result<(), PostgresError> {
     client
-        .execute("SELECT pg_advisory_xact_lock($1, $2)", &[&CLASS, &MIGRATION])
+        .execute(
+            "SELECT pg_advisory_xact_lock($1, $2)",
+            &[&CLASS, &MIGRATION],
+        )
         .await?;
     let known = i32::try_from(STEPS.len()).unwrap_or(i32::MAX);
     let found = match version(client).await? {

@@ -96,7 +96,7 @@ async fn open(
                 deliver(SharedInput::Changed { subject }.into());
             }
         }
-        Ok((session, now))
+        Ok::<_, PostgresError>((session, now))
     };
     // Several round trips, and the tables may have to be made.
     let patience = config.patience.saturating_mul(4);
@@ -160,10 +160,11 @@ async fn serve(
     };
     let (writes, to_write) = unbounded_channel();
     let (losing, writing) = (session.losing.clone(), session.writer.clone());
+    let patience = config.patience;
     let writer = {
         let deliver = deliver.clone();
         tokio::spawn(async move {
-            if let Err(why) = write::run(writing, to_write, deliver).await {
+            if let Err(why) = write::run(writing, to_write, patience, deliver).await {
                 let _ = losing.send(why);
             }
         })
@@ -207,8 +208,9 @@ async fn serve(
             let wanted = core::mem::replace(&mut work.wanted, rest);
             let (reader, deliver, patience) =
                 (session.reader.clone(), deliver.clone(), config.patience);
-            work.reads
-                .spawn(async move { within(patience, read::refresh(reader, wanted, deliver)).await });
+            work.reads.spawn(async move {
+                within(patience, read::refresh(reader, wanted, deliver)).await
+            });
         }
     };
     drop(writes);

@@ -1,11 +1,13 @@
 //! Writing: what has gathered goes to the server as one statement, which is one transaction, and
 //! one flush.
 
+use core::time::Duration;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use heiiki_types::{PersistSeq, Record, SharedInput, StorageInput};
 use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::time::timeout;
 use tokio_postgres::error::SqlState;
 
 use super::session::{CHANNEL, Writer, describe};
@@ -43,6 +45,7 @@ SELECT g.subject, pg_notify($7, encode(g.subject, 'hex')) FROM g";
 pub(super) async fn run(
     writer: Arc<Writer>,
     mut asked: UnboundedReceiver<Write>,
+    patience: Duration,
     deliver: Deliver,
 ) -> Result<(), String> {
     let mut next = None;
@@ -61,7 +64,9 @@ pub(super) async fn run(
                 break;
             }
         }
-        let refused = group.write(&writer).await?;
+        let refused = timeout(patience, group.write(&writer))
+            .await
+            .unwrap_or_else(|_| Err("a write was not answered in time".to_owned()))?;
         for seq in refused {
             deliver(SharedInput::Conflict { seq }.into());
         }
@@ -129,7 +134,10 @@ impl Group {
                 Err(error) => return Err(describe(&error)),
             }
         };
-        let refused = self.guards.iter().filter(|(subject, ..)| !met.contains(subject));
+        let refused = self
+            .guards
+            .iter()
+            .filter(|(subject, ..)| !met.contains(subject));
         Ok(refused.map(|(.., seq)| *seq).collect())
     }
 
