@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use heiiki_types::StorageInput;
+use heiiki_types::{PART, StorageInput};
 
 use super::session::{Reader, describe};
 use super::{Deliver, Report, read};
@@ -11,9 +11,6 @@ use super::{Deliver, Report, read};
 const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
 SET LOCAL enable_seqscan = on; SET LOCAL work_mem = '256MB';
 DECLARE everything NO SCROLL CURSOR FOR SELECT tbl, key, value FROM heiiki_row ORDER BY tbl, key";
-
-/// The most rows of one part.
-const PART: usize = 4_096;
 
 /// Hands all rows to the node.
 pub(super) async fn load(reader: Arc<Reader>, deliver: Deliver) -> Result<(), String> {
@@ -45,6 +42,6 @@ async fn parts(reader: &Reader, deliver: &Deliver) -> Result<(), tokio_postgres:
             deliver(Report::Storage(StorageInput::Loaded(records)));
             return Ok(());
         }
-        deliver(Report::Storage(StorageInput::Loaded(records)));
+        deliver(Report::Storage(StorageInput::Loading(records)));
     }
 }
