@@ -1,13 +1,16 @@
 //! Key derivation, TS 33.401 Annex A, with the function of TS 33.220 §B.2.
 
-use heiiki_types::{Key128, Key256, PlmnId};
+use heiiki_types::{Key128, Key256};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use crate::security::{Eea, Eia};
 
-const KASME: u8 = 0x10;
+mod kasme;
+
+pub use kasme::{KasmeInputs, kasme, kasmes};
+
 const KENB: u8 = 0x11;
 const NH: u8 = 0x12;
 const ALGORITHM_KEY: u8 = 0x15;
@@ -35,16 +38,6 @@ fn derive<const N: usize>(key: &[u8], fc: u8, parameters: [&[u8]; N]) -> [u8; 32
         .zip(&lengths)
         .flat_map(|(p, l)| [p, l.as_slice()]);
     hmac_sha_256(key, core::iter::once([fc].as_slice()).chain(parts))
-}
-
-/// KASME from CK and IK, bound to the serving network, TS 33.401 §A.2.
-pub fn kasme(ck: &Key128, ik: &Key128, plmn: PlmnId, sqn_xor_ak: [u8; 6]) -> Key256 {
-    let mut key = Zeroizing::new([0; 32]);
-    let both = ck.expose().iter().chain(ik.expose());
-    for (k, o) in key.iter_mut().zip(both) {
-        *k = *o;
-    }
-    Key256::new(derive(key.as_slice(), KASME, [&plmn.octets(), &sqn_xor_ak]))
 }
 
 /// KeNB from KASME and the uplink NAS COUNT of the message that leads to the initial context

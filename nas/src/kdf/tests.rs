@@ -1,4 +1,4 @@
-use heiiki_types::from_hex;
+use heiiki_types::{PlmnId, from_hex};
 use serde_json::Value;
 
 use super::*;
@@ -29,6 +29,30 @@ fn kasme_of_the_public_sets() {
         let plmn = PlmnId::from_octets(octets(&set["SN_id"])).unwrap();
         let kasme = kasme(&ck, &ik, plmn, octets(&set["SQNxorAK"]));
         assert!(kasme == key256(&set["KASME"]), "{set}");
+    }
+}
+
+/// The same function by way of a general HMAC.
+#[test]
+fn kasmes_agree_with_a_general_hmac() {
+    let mut rng = heiiki_types::Rng::from_seed(0x33_401);
+    for _ in 0..500 {
+        let keys: [(Key128, Key128); 5] =
+            core::array::from_fn(|_| (Key128::new(rng.octets()), Key128::new(rng.octets())));
+        let plmn: PlmnId = "44010".parse().unwrap();
+        let hidden: [[u8; 6]; 5] = core::array::from_fn(|_| rng.octets());
+        let inputs = core::array::from_fn::<_, 5, _>(|i| KasmeInputs {
+            ck: &keys[i].0,
+            ik: &keys[i].1,
+            plmn,
+            sqn_xor_ak: hidden[i],
+        });
+        for (key, input) in kasmes(inputs).iter().zip(&inputs) {
+            let both = [*input.ck.expose(), *input.ik.expose()].concat();
+            let network = plmn.octets();
+            let parameters = [network.as_slice(), &input.sqn_xor_ak];
+            assert_eq!(*key.expose(), derive(&both, 0x10, parameters));
+        }
     }
 }
 
