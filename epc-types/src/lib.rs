@@ -21,6 +21,8 @@ mod prefix;
 mod protections;
 mod qos;
 mod rng;
+#[cfg(feature = "schema")]
+pub mod schema;
 mod secret;
 mod shared;
 mod storage;

@@ -69,13 +69,16 @@ impl Ebi {
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
 )]
-pub struct Qci(pub u8);
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Qci(#[cfg_attr(feature = "schema", schemars(range(min = 1)))] pub u8);
 
 /// Allocation and retention priority, TS 23.203 §6.1.7.3, in the words of the specification: the
 /// wire's inverted bits are the codecs' business.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Arp {
     /// 1 (highest) to 15.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 15)))]
     pub priority_level: u8,
     /// Whether the bearer may take resources from others.
     pub may_preempt: bool,
@@ -85,6 +88,7 @@ pub struct Arp {
 
 /// Aggregate maximum bit rate of a UE or an APN, in bits per second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Ambr {
     /// From the UE, bit/s.
     pub uplink_bps: u64,

@@ -225,6 +225,10 @@ pub struct Tokens {
     pub admin: Token,
     /// May read, suspend and pause: for a night shift that must not resume or terminate.
     pub cut_only: Option<Token>,
+    /// May read, and give every order.
+    pub operate: Option<Token>,
+    /// May read, and make and change subscribers.
+    pub provision: Option<Token>,
     /// May read.
     pub reader: Option<Token>,
 }

@@ -6,7 +6,7 @@ use heiiki_types::{CallId, HttpResponse, Now, PersistSeq};
 
 use crate::auc::sqn::{Counter, Sqn};
 use crate::event::Event;
-use crate::node::{Hss, Output, Phase};
+use crate::node::{Hss, Phase};
 use crate::storage::Deferred;
 use crate::subscriber::import::{self, ImportError, SubscriberImport};
 use crate::subscriber::row::{self, Table};
@@ -16,7 +16,7 @@ use crate::subscriber::{NewSubscriber, RowIx};
 const IMPORT_BATCH: u32 = 1_024;
 
 /// What became of an import.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub(crate) struct Taken {
     added: usize,
     kept: usize,
@@ -150,7 +150,6 @@ impl Hss {
             body: serde_json::to_vec(&taken).unwrap_or_default(),
             headers: heiiki_types::Headers::default(),
         };
-        self.outputs
-            .push_back(Output::AdminReply { call, response });
+        self.reply(call, response);
     }
 }

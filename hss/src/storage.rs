@@ -127,8 +127,7 @@ impl Hss {
             Deferred::Order(id) => self.order_is_lost(id),
             Deferred::Imported(call, _) => {
                 let response = Refusal::DiskFailed.response::<()>(None);
-                self.outputs
-                    .push_back(Output::AdminReply { call, response });
+                self.reply(call, response);
             }
         }
     }

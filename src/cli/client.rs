@@ -197,7 +197,7 @@ impl Client {
                     "\n  row {}, IMSI {}: {}",
                     text("number"),
                     text("imsi"),
-                    text("message")
+                    text("what")
                 )
             });
         let problem = problem.unwrap_or_else(|| "it does not say why".to_owned());

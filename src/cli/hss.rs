@@ -40,6 +40,7 @@ enum Command {
     Serve(Serve),
     Subscriber(subscriber::SubscriberCommand),
     Aka(aka::Aka),
+    Openapi(Openapi),
 }
 
 /// Run the HSS in the foreground
@@ -59,6 +60,15 @@ struct Serve {
     log: LogArgs,
 }
 
+/// Print the OpenAPI document of the HTTP interface
+///
+/// A running HSS answers the same at `GET /v1/openapi.json`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  hss openapi > hss.openapi.json")]
+struct Openapi {}
+
 /// How long reading the store may take.
 const START: Duration = Duration::from_mins(1);
 
@@ -67,7 +77,14 @@ pub(super) fn execute(hss: Hss) -> Outcome {
         Command::Serve(args) => serve(&args),
         Command::Subscriber(command) => subscriber::execute(command),
         Command::Aka(command) => aka::execute(command),
+        Command::Openapi(Openapi {}) => openapi(),
     }
+}
+
+fn openapi() -> Outcome {
+    let document = heiiki_hss::admin::document();
+    out::line(format_args!("{document:#}"))?;
+    Ok(Exit::Done)
 }
 
 fn serve(args: &Serve) -> Outcome {

@@ -140,6 +140,8 @@ pub(super) fn hss(path: &Path, file: &HssFile, rng: &mut Rng) -> Result<HssSetup
         tokens: Tokens {
             admin,
             cut_only: None,
+            operate: None,
+            provision: None,
             reader: None,
         },
         subscribers: subscribers.into_iter().map(import).collect(),

@@ -243,6 +243,8 @@ pub(crate) fn wire(
         hss_tokens: HssTokens {
             admin: tokens.hss.clone(),
             cut_only: None,
+            operate: None,
+            provision: None,
             reader: None,
         },
         subscribers: lab

@@ -5,8 +5,10 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use heiiki_types::HttpResponse;
+use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::Role;
 use crate::subscriber::import::ImportError;
 use crate::subscriber::{State, Verb};
 
@@ -14,11 +16,11 @@ use crate::subscriber::{State, Verb};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
     Unauthorized,
-    Forbidden,
+    Forbidden(Role),
     NoRoute,
     NoSubscriber,
     NoCut,
-    Method(&'static str),
+    Method(String),
     Imsi,
     Body(String),
     TooLarge(usize),
@@ -31,34 +33,43 @@ pub(crate) enum Refusal {
     NotDurable,
 }
 
-#[derive(Serialize)]
-struct Body<'a, C: Serialize> {
+/// What every call that fails is answered with.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Failure")]
+pub(crate) struct Body<'a, C: Serialize> {
     error: Error,
+    /// The certificate of an order that could not be made durable.
     #[serde(skip_serializing_if = "Option::is_none")]
     certificate: Option<&'a C>,
 }
 
-#[derive(Serialize)]
+/// What is wrong, and what to do about it.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Error")]
 struct Error {
+    /// The same for the same kind of failure, for programs.
     code: &'static str,
-    message: String,
+    what: String,
     what_to_do: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     rows: Vec<Row>,
 }
 
-#[derive(Serialize)]
+/// A row of an import that cannot be taken.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ErrorRow")]
 struct Row {
+    /// Its place in the call, from 1.
     number: usize,
     imsi: heiiki_types::Imsi,
-    message: String,
+    what: String,
 }
 
 impl Refusal {
     const fn status_and_code(&self) -> (u16, &'static str) {
         match self {
             Self::Unauthorized => (401, "unauthorized"),
-            Self::Forbidden => (403, "forbidden"),
+            Self::Forbidden(_) => (403, "forbidden"),
             Self::NoRoute => (404, "no_such_path"),
             Self::NoSubscriber => (404, "no_such_subscriber"),
             Self::NoCut => (404, "no_such_cut"),
@@ -79,7 +90,7 @@ impl Refusal {
     fn message(&self) -> String {
         match self {
             Self::Unauthorized => "the call has no valid bearer token".to_string(),
-            Self::Forbidden => "the role of this token does not cover the call".to_string(),
+            Self::Forbidden(_) => "the role of this token does not cover the call".to_string(),
             Self::NoRoute => "there is nothing under this path".to_string(),
             Self::NoSubscriber => "the store has no subscriber with this IMSI".to_string(),
             Self::NoCut => "no cut with this number is remembered".to_string(),
@@ -106,11 +117,13 @@ impl Refusal {
             Self::Unauthorized => {
                 "send `Authorization: Bearer TOKEN` with the token of the HSS's token file"
             }
-            Self::Forbidden => "use the administrator's token",
-            Self::NoRoute => {
-                "use /v1/subscribers, /v1/subscribers/IMSI, /v1/subscribers/IMSI/VERB, /v1/cuts or \
-                 /v1/cuts/ID"
+            Self::Forbidden(role) => {
+                return format!(
+                    "use a token of the role `{}`, or the administrator's",
+                    role.name()
+                );
             }
+            Self::NoRoute => "see /v1/openapi.json: it lists every path",
             Self::NoSubscriber => "list /v1/subscribers, or import the subscriber first",
             Self::NoCut => "list /v1/cuts",
             Self::Method(_) => "change the method of the call",
@@ -146,7 +159,7 @@ impl Refusal {
                 .map(|e| Row {
                     number: e.index + 1,
                     imsi: e.imsi,
-                    message: e.what.to_string(),
+                    what: e.what.to_string(),
                 })
                 .collect(),
             _ => Vec::new(),
@@ -154,7 +167,7 @@ impl Refusal {
         let body = Body {
             error: Error {
                 code,
-                message: self.message(),
+                what: self.message(),
                 what_to_do: self.what_to_do(),
                 rows,
             },

@@ -4,7 +4,10 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use heiiki_types::{Ambr, Imsi, Key128, Msisdn, from_hex};
+use core::net::Ipv4Addr;
+
+use heiiki_types::{Ambr, Apn, Arp, Imsi, Key128, Msisdn, Qci, from_hex};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use zeroize::Zeroize;
 
@@ -13,13 +16,26 @@ use crate::subscriber::import::SubscriberImport;
 use crate::subscriber::{State, SubscribedApn};
 
 /// The body of `POST /v1/subscribers`.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct NewSubscribers {
+pub(crate) struct NewSubscribers {
     subscribers: Vec<NewSubscriber>,
 }
 
-#[derive(Deserialize)]
+/// An access point that a SIM may use.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct NewApn {
+    apn: Apn,
+    /// The address that this SIM always gets.
+    #[schemars(with = "Option<heiiki_types::schema::Ipv4>")]
+    static_ip: Option<Ipv4Addr>,
+    ambr: Ambr,
+    qci: Qci,
+    arp: Arp,
+}
+
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct NewSubscriber {
     imsi: Imsi,
@@ -31,17 +47,19 @@ struct NewSubscriber {
     sqn: Option<u64>,
     msisdn: Option<Msisdn>,
     tenant: String,
+    /// Its group, for orders about all of it; none without it.
     #[serde(default)]
     group: String,
-    apns: Vec<SubscribedApn>,
+    apns: Vec<NewApn>,
     ue_ambr: Ambr,
     #[serde(default)]
     state: Option<State>,
 }
 
 /// Hexadecimal digits of a secret, wiped when dropped.
-#[derive(Deserialize)]
-struct Hex(String);
+#[derive(Deserialize, JsonSchema)]
+#[schemars(transparent)]
+struct Hex(#[schemars(extend("pattern" = "^[0-9A-Fa-f]{32}$"))] String);
 
 impl Drop for Hex {
     fn drop(&mut self) {
@@ -56,6 +74,18 @@ impl NewSubscribers {
             .into_iter()
             .map(NewSubscriber::into_import)
             .collect()
+    }
+}
+
+impl NewApn {
+    fn into_domain(self) -> SubscribedApn {
+        SubscribedApn {
+            apn: self.apn,
+            static_ip: self.static_ip,
+            ambr: self.ambr,
+            qci: self.qci,
+            arp: self.arp,
+        }
     }
 }
 
@@ -87,7 +117,7 @@ impl NewSubscriber {
             msisdn: self.msisdn,
             tenant: self.tenant,
             group: self.group,
-            apns: self.apns,
+            apns: self.apns.into_iter().map(NewApn::into_domain).collect(),
             ue_ambr: self.ue_ambr,
             state: self.state.unwrap_or(State::Ready),
         })

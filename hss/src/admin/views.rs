@@ -4,13 +4,14 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use heiiki_types::{Ambr, HttpResponse, Imsi, Msisdn, PlmnId};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::ok;
 use crate::cut::{Cut, CutId, Verdict};
 use crate::subscriber::{Location, State, SubscribedApn, Subscriber, Subscribers, Verb};
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Summary<'a> {
     imsi: Imsi,
     msisdn: Option<Msisdn>,
@@ -19,15 +20,15 @@ struct Summary<'a> {
     mme: Option<&'a str>,
 }
 
-#[derive(Serialize)]
-struct SubscriberList<'a> {
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct SubscriberList<'a> {
     subscribers: Vec<Summary<'a>>,
     total: usize,
     /// What to give as `after` for the next page.
     next: Option<Imsi>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct LocationView<'a> {
     host: &'a str,
     realm: &'a str,
@@ -37,10 +38,13 @@ struct LocationView<'a> {
     purged: bool,
 }
 
-#[derive(Serialize)]
-struct Detail<'a> {
-    #[serde(flatten)]
-    summary: Summary<'a>,
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Detail<'a> {
+    imsi: Imsi,
+    msisdn: Option<Msisdn>,
+    tenant: &'a str,
+    state: State,
+    mme: Option<&'a str>,
     version: u64,
     actor: &'a str,
     reason: &'a str,
@@ -52,7 +56,7 @@ struct Detail<'a> {
     location: Option<LocationView<'a>>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct CutSummary<'a> {
     cut: CutId,
     imsi: Imsi,
@@ -63,8 +67,8 @@ struct CutSummary<'a> {
     verdict: Verdict,
 }
 
-#[derive(Serialize)]
-struct CutList<'a> {
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct CutList<'a> {
     cuts: Vec<CutSummary<'a>>,
     /// What to give as `before` for the next page.
     next: Option<CutId>,
@@ -116,7 +120,11 @@ pub(super) fn subscriber(
     let standing = subscriber.standing();
     let place = store.location(subscriber);
     json(&Detail {
-        summary: summary(store, subscriber),
+        imsi: subscriber.imsi,
+        msisdn: subscriber.msisdn,
+        tenant: store.tenant_name(subscriber.tenant),
+        state: subscriber.state,
+        mme: store.serving_node(subscriber).map(|n| n.host.as_str()),
         version: standing.version,
         actor: &standing.actor,
         reason: &standing.reason,

@@ -5,13 +5,14 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use heiiki_types::{Imsi, Instant};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Cut, CutId, GatewayLeg, Verdict};
 use crate::subscriber::{State, Verb};
 
 /// How long the cut took, in microseconds from t0.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct TimeToCut {
     uplink: u64,
     downlink: u64,
@@ -20,7 +21,7 @@ struct TimeToCut {
     upper_bound: bool,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct NodeView<'a> {
     host: &'a str,
     attempts: u32,
@@ -29,7 +30,7 @@ struct NodeView<'a> {
     result: Option<&'a str>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct GatewayView<'a> {
     gateway: &'a str,
     observable: bool,
@@ -47,7 +48,7 @@ struct GatewayView<'a> {
 }
 
 /// What `GET /v1/cuts/{id}` shows. Stamps are microseconds of the monotonic clock of `boot`.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct Certificate<'a> {
     cut: CutId,
     version: u64,

@@ -39,6 +39,8 @@ pub(crate) use certificate::Certificate;
 
 /// The number of an order. Also the version of its bar: it rises from order to order, across
 /// crashes too, since the durable epoch is its upper part.
+#[derive(schemars::JsonSchema)]
+#[schemars(with = "alloc::string::String")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct CutId(pub(crate) u64);
 
@@ -94,7 +96,7 @@ pub enum Stamp {
 }
 
 /// What can be said of an order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// Somebody has not done or answered it yet.

@@ -436,8 +436,7 @@ impl Hss {
                 headers: heiiki_types::Headers::default(),
             }
         };
-        self.outputs
-            .push_back(Output::AdminReply { call, response });
+        self.reply(call, response);
     }
 
     /// A SIM was refused: the first time after its latest cut is t8.

@@ -32,11 +32,14 @@ use interner::Shared;
 pub use state::{State, StateEvent, Unexpected, Verb};
 
 /// One access point that a SIM may use.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
 pub struct SubscribedApn {
     /// The access point name, without operator identifier.
     pub apn: Apn,
     /// The address that this SIM always gets.
+    #[schemars(with = "Option<heiiki_types::schema::Ipv4>")]
     pub static_ip: Option<Ipv4Addr>,
     /// The bandwidth of all of the SIM's non-GBR bearers there.
     pub ambr: Ambr,

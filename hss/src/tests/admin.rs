@@ -157,7 +157,7 @@ fn every_refusal_says_what_to_do() {
             (status, &json!(code)),
             "{target}"
         );
-        for member in ["message", "what_to_do"] {
+        for member in ["what", "what_to_do"] {
             let text = got.1["error"][member].as_str().unwrap();
             assert!(text.len() > 8, "{target} {member}");
         }

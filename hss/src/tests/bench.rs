@@ -220,6 +220,8 @@ impl Bench {
         let tokens = Tokens {
             admin: Token::new("admin".into()),
             cut_only: Some(Token::new("cutter".into())),
+            operate: Some(Token::new("operator".into())),
+            provision: Some(Token::new("provisioner".into())),
             reader: Some(Token::new("reader".into())),
         };
         Hss::new(config, Rng::from_seed(seed), tokens)

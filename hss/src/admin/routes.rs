@@ -1,0 +1,115 @@
+//! The route table: routing, the check of roles and the OpenAPI document all come from it.
+
+use alloc::string::String;
+
+use heiiki_types::Imsi;
+use schemars::JsonSchema;
+
+use super::Role;
+use super::orders::{OrderBody, StampsBody};
+use super::refusal::Body;
+use super::route::{Parameter, Route};
+use super::rows::NewSubscribers;
+use super::views::{CutList, Detail, SubscriberList};
+use crate::cut::{Certificate, CutId};
+use crate::node::Hss;
+use crate::provision::Taken;
+use crate::subscriber::Verb;
+
+/// The body of every failure.
+pub(crate) type Failure = Body<'static, Certificate<'static>>;
+
+/// A number of rows.
+#[derive(JsonSchema)]
+#[schemars(transparent)]
+#[expect(dead_code, reason = "only its schema is used")]
+struct Limit(#[schemars(range(min = 1, max = 1_000))] u16);
+
+const LIMIT: Parameter = Parameter::new::<Limit>("limit", "The most rows of the answer; 100");
+const AFTER: Parameter =
+    Parameter::new::<Imsi>("after", "Where the page begins: `next` of the page before");
+const BEFORE: Parameter =
+    Parameter::new::<CutId>("before", "Where the page begins: `next` of the page before");
+
+/// Every call. The first row whose path fits is taken.
+pub(crate) const ROUTES: &[Route] = &[
+    Route::get("/v1/subscribers", "list_subscribers", Hss::list_subscribers)
+        .does("List subscribers in the order of their IMSI")
+        .role(Role::Reader)
+        .query(&[AFTER, LIMIT])
+        .answers::<SubscriberList<'static>>(),
+    Route::post(
+        "/v1/subscribers",
+        "import_subscribers",
+        Hss::add_subscribers,
+    )
+    .does("Import subscribers: all of the call or none, durable once it is answered")
+    .takes::<NewSubscribers>()
+    .answers::<Taken>(),
+    Route::get(
+        "/v1/subscribers/{imsi}",
+        "show_subscriber",
+        Hss::show_subscriber,
+    )
+    .does("Show one subscriber")
+    .role(Role::Reader)
+    .answers::<Detail<'static>>()
+    .fails(&[404]),
+    Route::post("/v1/subscribers/{imsi}/suspend", "suspend", |hss, call| {
+        hss.give_order(call, Verb::Suspend)
+    })
+    .does("Cut a lost or stolen SIM everywhere, and refuse it until it is resumed")
+    .role(Role::CutOnly)
+    .takes::<OrderBody>()
+    .answers::<Certificate<'static>>()
+    .fails(&[404, 409]),
+    Route::post("/v1/subscribers/{imsi}/pause", "pause", |hss, call| {
+        hss.give_order(call, Verb::Pause)
+    })
+    .does("Cut a SIM and refuse it for the time being")
+    .role(Role::CutOnly)
+    .takes::<OrderBody>()
+    .answers::<Certificate<'static>>()
+    .fails(&[404, 409]),
+    Route::post("/v1/subscribers/{imsi}/resume", "resume", |hss, call| {
+        hss.give_order(call, Verb::Resume)
+    })
+    .does("Lift a suspension or a pause")
+    .role(Role::Operate)
+    .takes::<OrderBody>()
+    .answers::<Certificate<'static>>()
+    .fails(&[404, 409]),
+    Route::post(
+        "/v1/subscribers/{imsi}/terminate",
+        "terminate",
+        |hss, call| hss.give_order(call, Verb::Terminate),
+    )
+    .does("End a subscription for good")
+    .role(Role::Operate)
+    .takes::<OrderBody>()
+    .answers::<Certificate<'static>>()
+    .fails(&[404, 409]),
+    Route::get("/v1/cuts", "list_cuts", Hss::list_cuts)
+        .does("List orders, the newest first")
+        .role(Role::Reader)
+        .query(&[BEFORE, LIMIT])
+        .answers::<CutList<'static>>(),
+    Route::get("/v1/cuts/{cut}", "show_cut", Hss::show_cut)
+        .does("Show the certificate of an order")
+        .role(Role::Reader)
+        .answers::<Certificate<'static>>()
+        .fails(&[404]),
+    Route::post("/v1/cuts/{cut}/stamps", "report_stamps", Hss::add_stamps)
+        .does("Report what only others see of a cut: t6, t7 and t8")
+        .role(Role::CutOnly)
+        .takes::<StampsBody>()
+        .answers::<Certificate<'static>>()
+        .fails(&[404, 409]),
+    Route::get("/v1/events", "listen", Hss::may_listen)
+        .does("Listen to events: one JSON object a line, until the caller hangs up")
+        .role(Role::Reader),
+    Route::get("/v1/openapi.json", "openapi", Hss::show_openapi)
+        .does("Show this document")
+        .role(Role::Reader)
+        .answers::<serde_json::Map<String, serde_json::Value>>(),
+];
