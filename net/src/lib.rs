@@ -17,6 +17,8 @@ pub mod http;
 #[cfg(feature = "sockets")]
 pub mod postgres;
 #[cfg(feature = "sockets")]
+pub mod reactor;
+#[cfg(feature = "sockets")]
 pub mod sctp;
 #[cfg(feature = "sockets")]
 pub mod stream;

@@ -106,7 +106,7 @@ fn serve(args: &Serve) -> Outcome {
     let server = HssServer::start(setup, rng, &runtime, sink)
         .map_err(|e| Config(&args.config).start(&e, node::hss_key))?;
     if events.recv_timeout(START) != Ok(true) {
-        server.stop(&runtime);
+        server.stop();
         let help = "see the log, and the folder that `store` names";
         return Err(Failure::failed("the HSS could not read its store", help));
     }
@@ -118,6 +118,6 @@ fn serve(args: &Serve) -> Outcome {
     ))?;
     let signal = stop.wait();
     tracing::info!("{signal}: saying goodbye to the peers");
-    server.stop(&runtime);
+    server.stop();
     Ok(Exit::Done)
 }

@@ -97,10 +97,13 @@ fn log(entry: &Entry, in_full: bool) {
 }
 
 /// Events that come with every message, packet or probe.
-const fn is_frequent(event: &NodeEvent) -> bool {
+fn is_frequent(event: &NodeEvent) -> bool {
+    use heiiki_hss::Event as Hss;
     use heiiki_mme::Event as Mme;
     use heiiki_ue_sim::Event as Ue;
     match event {
+        // A refusal is worth a line; what goes well comes thousands of times a second.
+        NodeEvent::Hss(Hss::AuthenticationInformation { result, .. }) => result.0.is_success(),
         NodeEvent::Mme(event) => matches!(event, Mme::Nas { .. } | Mme::Idle { .. }),
         NodeEvent::Ue { event, .. } => matches!(
             event,

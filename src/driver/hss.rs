@@ -4,19 +4,18 @@ use core::net::SocketAddr;
 use core::time::Duration;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
 
 use heiiki_hss::{Hss, HssConfig, Input, Output, SubscriberImport, Tokens};
-use heiiki_net::{http, stream};
+use heiiki_net::http;
+use heiiki_net::reactor::{Limits, Reactor};
 use heiiki_types::{ConnId, HttpRequest, Rng, StreamInput, StreamOutput};
-use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::admin::{Admin, Events};
 use super::listen::{StartError, listen};
 use super::runtime::Runtime;
 use super::storage::Storage;
-use super::thread::{Inbox, NodeThread, Waiting};
+use super::thread::{Inbox, NodeThread, Side, Waiting};
 use super::{Sink, Taps};
 use crate::Link;
 use crate::log::{Frame, NodeEvent};
@@ -57,7 +56,6 @@ impl core::fmt::Debug for HssSetup {
 pub struct HssServer {
     node: Option<NodeThread<Hss>>,
     tasks: Vec<JoinHandle<()>>,
-    streams: Option<JoinHandle<()>>,
     s6a: SocketAddr,
     admin: SocketAddr,
 }
@@ -75,7 +73,12 @@ impl HssServer {
     ) -> Result<Self, StartError> {
         let (s6a, s6a_address) = listen(runtime, "s6a", setup.s6a)?;
         let (admin, admin_address) = listen(runtime, "admin.listen", setup.admin)?;
-        let waiting = Waiting::<Hss>::new();
+        let no_sockets = |e| StartError::new("s6a", s6a_address, e);
+        let reactor = s6a
+            .into_std()
+            .and_then(|s6a| Reactor::new(Some(s6a), Limits::default()))
+            .map_err(no_sockets)?;
+        let waiting = Waiting::<Hss>::on(&reactor);
         let inbox = waiting.inbox();
         let storage = {
             let inbox = inbox.clone();
@@ -84,21 +87,10 @@ impl HssServer {
             })
             .map_err(|e| StartError::new("store", setup.journal.display(), e))?
         };
-        let (stream_outputs, outputs) = mpsc::unbounded_channel();
         let tap = StreamTap {
             taps: setup.taps,
             local: s6a_address,
-            peers: Arc::default(),
-        };
-        let streams = {
-            let (inbox, tap) = (inbox.clone(), tap.clone());
-            let deliver: stream::Deliver = Arc::new(move |input| {
-                tap.received(&input);
-                inbox.send(Input::Stream(input));
-            });
-            runtime
-                .handle()
-                .spawn(stream::run(Some(s6a), None, outputs, deliver))
+            peers: BTreeMap::new(),
         };
         let (calls, events) = (Admin::default(), Events::default());
         let handler = {
@@ -107,9 +99,8 @@ impl HssServer {
             calls.handler(events.clone(), deliver)
         };
         let served = runtime.handle().spawn(http::serve(admin, handler));
-        let route = Router {
+        let side = Router {
             inbox: inbox.clone(),
-            streams: stream_outputs,
             storage,
             calls,
             events,
@@ -119,8 +110,8 @@ impl HssServer {
             tap,
         };
         let machine = Hss::new(setup.config, rng, setup.tokens);
-        let node = route
-            .run(waiting, machine)
+        let node = waiting
+            .run_on("hss", machine, reactor, side)
             .map_err(|e| StartError::new("thread", "hss", e))?;
         inbox.act(move |hss, now| {
             // What is wrong with an import by itself was told when its file was read.
@@ -130,7 +121,6 @@ impl HssServer {
         Ok(Self {
             node: Some(node),
             tasks: vec![served],
-            streams: Some(streams),
             s6a: s6a_address,
             admin: admin_address,
         })
@@ -152,7 +142,7 @@ impl HssServer {
     }
 
     /// Says goodbye to the peers, writes what is unwritten and ends.
-    pub fn stop(mut self, runtime: &Runtime) {
+    pub fn stop(mut self) {
         for task in &self.tasks {
             task.abort();
         }
@@ -160,18 +150,12 @@ impl HssServer {
             node.inbox().act(Hss::stop);
             node.stop();
         }
-        if let Some(streams) = self.streams.take() {
-            // The timer must be made where the runtime is.
-            let _ = runtime
-                .wait(async move { tokio::time::timeout(Duration::from_secs(2), streams).await });
-        }
     }
 }
 
 /// Where the outputs of the machine go.
 struct Router {
     inbox: Inbox<Hss>,
-    streams: mpsc::UnboundedSender<StreamOutput>,
     storage: Storage,
     calls: Admin,
     events: Events,
@@ -182,26 +166,21 @@ struct Router {
 }
 
 /// Reports what crosses the connections of S6a.
-#[derive(Clone)]
 struct StreamTap {
     taps: Taps,
     local: SocketAddr,
     /// Who is at the other end of each connection.
-    peers: Arc<Mutex<BTreeMap<ConnId, SocketAddr>>>,
+    peers: BTreeMap<ConnId, SocketAddr>,
 }
 
 impl StreamTap {
-    fn received(&self, input: &StreamInput) {
-        if !self.taps.is_on() {
-            return;
-        }
-        let mut peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
+    fn received(&mut self, input: &StreamInput) {
         match input {
-            StreamInput::Accepted { conn, peer } => drop(peers.insert(*conn, *peer)),
-            StreamInput::Closed { conn } => drop(peers.remove(conn)),
+            StreamInput::Accepted { conn, peer } => drop(self.peers.insert(*conn, *peer)),
+            StreamInput::Closed { conn } => drop(self.peers.remove(conn)),
             StreamInput::Connected { .. } => {}
             StreamInput::Data { conn, octets } => {
-                if let Some(from) = peers.get(conn).copied() {
+                if let Some(from) = self.peers.get(conn).copied() {
                     let to = self.local;
                     self.taps
                         .frame(Link::S6a, &Frame::Stream { from, to, octets });
@@ -210,29 +189,37 @@ impl StreamTap {
         }
     }
 
-    fn sent(&self, output: &StreamOutput) {
-        let StreamOutput::Send { conn, octets } = output else {
-            return;
-        };
-        let peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(to) = peers.get(conn).copied() {
-            let from = self.local;
-            self.taps
-                .frame(Link::S6a, &Frame::Stream { from, to, octets });
+    fn sent(&mut self, output: &StreamOutput) {
+        match output {
+            StreamOutput::Send { conn, octets } => {
+                if let Some(to) = self.peers.get(conn).copied() {
+                    let from = self.local;
+                    self.taps
+                        .frame(Link::S6a, &Frame::Stream { from, to, octets });
+                }
+            }
+            // No `Closed` follows.
+            StreamOutput::Close { conn } => drop(self.peers.remove(conn)),
+            StreamOutput::Connect { .. } => {}
         }
     }
 }
 
-impl Router {
-    fn run(mut self, waiting: Waiting<Hss>, machine: Hss) -> std::io::Result<NodeThread<Hss>> {
-        waiting.run("hss", machine, move |output| self.route(output))
+impl Side<Hss> for Router {
+    fn take(&mut self, input: StreamInput) -> Input {
+        if self.tap.taps.is_on() {
+            self.tap.received(&input);
+        }
+        Input::Stream(input)
     }
 
-    fn route(&mut self, output: Output) {
+    fn route(&mut self, output: Output, reactor: &mut Reactor) {
         match output {
             Output::Stream(output) => {
-                self.tap.sent(&output);
-                drop(self.streams.send(output));
+                if self.tap.taps.is_on() {
+                    self.tap.sent(&output);
+                }
+                reactor.act(output);
             }
             Output::AdminReply { call, response } => self.calls.reply(call, response),
             Output::GatewayCall {
@@ -253,7 +240,9 @@ impl Router {
             }
         }
     }
+}
 
+impl Router {
     fn call_gateway(&self, call: heiiki_types::CallId, gateway: &str, request: HttpRequest) {
         let inbox = self.inbox.clone();
         let Some(address) = self.gateways.get(gateway).copied() else {

@@ -2,11 +2,12 @@
 
 use core::time::Duration;
 use std::io;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
 use std::thread::JoinHandle;
 
 use heiiki_net::clock;
-use heiiki_types::{Machine, Now};
+use heiiki_net::reactor::{Reactor, Waker};
+use heiiki_types::{Instant, Machine, Now, StreamInput};
 
 /// Something to be done to a machine, in turn with its inputs.
 type Act<M> = Box<dyn FnOnce(&mut M, Now) + Send>;
@@ -19,11 +20,18 @@ enum Ask<M: Machine> {
 }
 
 /// The way into a machine's thread. Clones lead to the same machine.
-pub struct Inbox<M: Machine>(Sender<Ask<M>>);
+pub struct Inbox<M: Machine> {
+    asks: Sender<Ask<M>>,
+    /// Where the machine's thread waits for its sockets: what ends that wait.
+    waker: Option<Waker>,
+}
 
 impl<M: Machine> Clone for Inbox<M> {
     fn clone(&self) -> Self {
-        Self(self.0.clone())
+        Self {
+            asks: self.asks.clone(),
+            waker: self.waker.clone(),
+        }
     }
 }
 
@@ -36,12 +44,19 @@ impl<M: Machine> core::fmt::Debug for Inbox<M> {
 impl<M: Machine> Inbox<M> {
     /// Hands an input to the machine. Once the machine has stopped, inputs go nowhere.
     pub fn send(&self, input: M::Input) {
-        let _ = self.0.send(Ask::Input(input));
+        self.put(Ask::Input(input));
+    }
+
+    fn put(&self, ask: Ask<M>) {
+        let _ = self.asks.send(ask);
+        if let Some(waker) = &self.waker {
+            waker.wake();
+        }
     }
 
     /// Runs `act` on the machine, in turn with its inputs.
     pub fn act(&self, act: impl FnOnce(&mut M, Now) + Send + 'static) {
-        let _ = self.0.send(Ask::Act(Box::new(act)));
+        self.put(Ask::Act(Box::new(act)));
     }
 
     /// Runs `ask` on the machine and waits for what it returns; `None` once it has stopped.
@@ -85,9 +100,18 @@ where
 {
     /// A thread that does not run yet.
     pub(super) fn new() -> Self {
-        let (tx, asked) = channel();
+        Self::with(None)
+    }
+
+    /// The same for a machine that will run on its sockets' thread.
+    pub(super) fn on(reactor: &Reactor) -> Self {
+        Self::with(Some(reactor.waker()))
+    }
+
+    fn with(waker: Option<Waker>) -> Self {
+        let (asks, asked) = channel();
         Self {
-            inbox: Inbox(tx),
+            inbox: Inbox { asks, waker },
             asked,
         }
     }
@@ -116,6 +140,34 @@ where
             thread: Some(thread),
         })
     }
+
+    /// Runs `machine` on the thread that polls `reactor`: what happens on its connections goes
+    /// straight into the machine.
+    ///
+    /// # Errors
+    /// When the system has no thread left.
+    pub(super) fn run_on(
+        self,
+        name: &str,
+        machine: M,
+        reactor: Reactor,
+        side: impl Side<M> + Send + 'static,
+    ) -> io::Result<NodeThread<M>> {
+        let Self { inbox, asked } = self;
+        let polled = Polled {
+            machine,
+            reactor,
+            asked,
+            side,
+        };
+        let thread = std::thread::Builder::new()
+            .name(name.to_owned())
+            .spawn(move || polled.serve())?;
+        Ok(NodeThread {
+            inbox,
+            thread: Some(thread),
+        })
+    }
 }
 
 impl<M: Machine> NodeThread<M> {
@@ -130,7 +182,7 @@ impl<M: Machine> NodeThread<M> {
     }
 
     fn end(&mut self) {
-        let _ = self.inbox.0.send(Ask::Stop);
+        self.inbox.put(Ask::Stop);
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
@@ -165,6 +217,110 @@ fn serve<M: Machine>(mut machine: M, asked: &Receiver<Ask<M>>, mut route: impl F
             while let Some(output) = machine.poll_output() {
                 route(output);
             }
+        }
+    }
+}
+
+/// Asks that are served in one turn, so that a flood of them leaves the sockets their share.
+const ASKS: usize = 256;
+/// How long the connections may take to send what is unsent and to part, once the machine has
+/// stopped.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// What stands between a machine and its sockets.
+pub(super) trait Side<M: Machine> {
+    /// What happened on a connection, as an input.
+    fn take(&mut self, input: StreamInput) -> M::Input;
+
+    /// Gets every output in order, and the reactor for those that are its business.
+    fn route(&mut self, output: M::Output, reactor: &mut Reactor);
+}
+
+/// A machine and its sockets on one thread.
+struct Polled<M: Machine, S> {
+    machine: M,
+    reactor: Reactor,
+    asked: Receiver<Ask<M>>,
+    side: S,
+}
+
+impl<M: Machine, S: Side<M>> Polled<M, S> {
+    fn serve(mut self) {
+        let mut inputs = Vec::new();
+        let mut more = false;
+        loop {
+            let wait = if more {
+                Some(Duration::ZERO)
+            } else {
+                self.machine
+                    .poll_timeout()
+                    .map(|at| at.since(clock::monotonic()))
+            };
+            if let Err(error) = self.reactor.wait(wait, &mut inputs) {
+                tracing::error!(%error, "the node cannot wait for its sockets, and ends");
+                return;
+            }
+            self.take_in(&mut inputs);
+            let Some(rest) = self.answer_asks() else {
+                self.part();
+                return;
+            };
+            more = rest;
+            let now = clock::now();
+            if self.machine.poll_timeout().is_some_and(|at| at <= now.at) {
+                self.machine.handle_timeout(now);
+                self.drain();
+            }
+            self.reactor.flush();
+        }
+    }
+
+    fn take_in(&mut self, inputs: &mut Vec<StreamInput>) {
+        if inputs.is_empty() {
+            return;
+        }
+        let now = clock::now();
+        for input in inputs.drain(..) {
+            let input = self.side.take(input);
+            self.machine.handle_input(now, input);
+            self.drain();
+        }
+    }
+
+    /// Whether more wait; `None` when the machine is to stop.
+    fn answer_asks(&mut self) -> Option<bool> {
+        for _ in 0..ASKS {
+            match self.asked.try_recv() {
+                Ok(Ask::Input(input)) => self.machine.handle_input(clock::now(), input),
+                Ok(Ask::Act(act)) => act(&mut self.machine, clock::now()),
+                Ok(Ask::Stop) | Err(TryRecvError::Disconnected) => return None,
+                Err(TryRecvError::Empty) => return Some(false),
+            }
+            self.drain();
+        }
+        Some(true)
+    }
+
+    fn drain(&mut self) {
+        while let Some(output) = self.machine.poll_output() {
+            self.side.route(output, &mut self.reactor);
+        }
+    }
+
+    /// Gives the farewells of a stopped machine time to leave, and those of its peers to come.
+    fn part(mut self) {
+        let end: Instant = clock::monotonic() + FAREWELL;
+        let mut inputs = Vec::new();
+        loop {
+            self.reactor.flush();
+            let left = end.since(clock::monotonic());
+            if self.reactor.is_idle() || left.is_zero() {
+                return;
+            }
+            if self.reactor.wait(Some(left), &mut inputs).is_err() {
+                return;
+            }
+            self.take_in(&mut inputs);
         }
     }
 }

@@ -411,7 +411,7 @@ impl Drop for RealNetwork {
             access.stop(&self.runtime);
         }
         if let Some(hss) = self.hss.take() {
-            hss.stop(&self.runtime);
+            hss.stop();
         }
         if let Some(pgw) = self.pgw.take() {
             pgw.stop();
