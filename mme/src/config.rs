@@ -12,6 +12,16 @@ use crate::limits::Limits;
 use crate::result_table::ResultTable;
 use crate::timers::Timers;
 
+/// What becomes of an attach when the equipment identity register has no clear answer. Equipment on
+/// the black list is always refused, equipment on the grey list never.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Equipment {
+    /// Refuse equipment that the register does not know (5422).
+    pub refuse_unknown: bool,
+    /// Refuse, for a while, when the register does not answer.
+    pub refuse_unanswered: bool,
+}
+
 /// Everything that the node is told before it starts.
 #[derive(Clone, Debug)]
 pub struct MmeConfig {
@@ -74,6 +84,9 @@ pub struct MmeConfig {
     pub purge_on_detach: bool,
     /// Ask every UE for its equipment identity.
     pub ask_imeisv: bool,
+    /// Whether and how the equipment identity register is asked at an attach; it is reached by the
+    /// connection to the HSS.
+    pub equipment_check: Option<Equipment>,
     /// What the node holds at most.
     pub limits: Limits,
     /// Report deciphered copies of NAS messages.
@@ -118,6 +131,7 @@ impl MmeConfig {
             results: ResultTable::default(),
             purge_on_detach: false,
             ask_imeisv: true,
+            equipment_check: None,
             limits: Limits::default(),
             nas_copies: false,
             protections: Protections::ALL,

@@ -165,9 +165,9 @@ pub enum Event {
     HssAnswered {
         /// The UE.
         imsi: Imsi,
-        /// `air`, `ulr` or `pur`.
+        /// `air`, `ulr`, `pur` or `ecr`.
         request: &'static str,
-        /// Such as `2001`, `exp:5001` or `no_answer`.
+        /// Such as `2001`, `exp:5001` or `no_answer`; of `ecr` the list, such as `white`.
         result: String,
     },
     /// The HSS cancelled a location.
@@ -180,6 +180,29 @@ pub enum Event {
         origin_host: String,
         /// Whether the UE was known here.
         known: bool,
+    },
+    /// The HSS changed what the UE may have.
+    SubscriptionChanged {
+        /// The UE.
+        imsi: Imsi,
+        /// `idr`, `dsr`, or `service ended` when the change ended the session.
+        request: &'static str,
+    },
+    /// The HSS lost registrations: these UEs are registered anew when they are next heard of.
+    HssReset {
+        /// The HSS.
+        origin_host: String,
+        /// How many UEs it concerns.
+        ues: usize,
+    },
+    /// A request came from a host that may not send it.
+    HssRefused {
+        /// The UE, when the request names one.
+        imsi: Option<Imsi>,
+        /// `idr`, `dsr` or `rsr`.
+        request: &'static str,
+        /// The sender.
+        origin_host: String,
     },
     /// A cancellation came from a host that may not send it.
     CancelRefused {

@@ -1,10 +1,12 @@
 //! The node: what goes into the MME and SGW, and what comes out.
 
 mod boot;
+mod equipment;
 mod s1_in;
 mod s5c;
 mod s6a;
 mod snapshot;
+mod subscriber_data;
 mod table;
 
 pub use snapshot::{ContextSnapshot, SessionSnapshot};
@@ -78,6 +80,10 @@ pub(crate) enum S6aPending {
     Vector(UeId, Imsi),
     Location(UeId, Imsi),
     Purge(Imsi),
+    /// A registration that a reset asked for.
+    Confirm(UeId, Imsi),
+    /// A question to the equipment identity register.
+    Equipment(UeId, Imsi),
 }
 
 /// A request to a gateway that waits for its answer.

@@ -102,6 +102,8 @@ pub const UNKNOWN_EPS_SUBSCRIPTION: HssResult = HssResult::Experimental(5420);
 pub const RAT_NOT_ALLOWED: HssResult = HssResult::Experimental(5421);
 /// `DIAMETER_AUTHENTICATION_DATA_UNAVAILABLE`.
 pub const AUTHENTICATION_DATA_UNAVAILABLE: HssResult = HssResult::Experimental(4181);
+/// `DIAMETER_ERROR_EQUIPMENT_UNKNOWN`, of S13.
+pub const EQUIPMENT_UNKNOWN: HssResult = HssResult::Experimental(5422);
 /// Error-Diagnostic `ODB_ALL_APN`.
 pub const ODB_ALL_APN: u32 = 2;
 /// Error-Diagnostic `ODB_HPLMN_APN`.
@@ -133,7 +135,7 @@ const fn row(
 const NONE: BackOff = BackOff::None;
 const CONGESTION: EmmCause = EmmCause::CONGESTION;
 
-const DEFAULTS: [ResultRow; 14] = [
+const DEFAULTS: [ResultRow; 15] = [
     // The SIM is unknown, terminated or, at the location update, suspended.
     row(
         None,
@@ -185,6 +187,8 @@ const DEFAULTS: [ResultRow; 14] = [
         EmmCause::NO_SUITABLE_CELLS,
         NONE,
     ),
+    // The equipment is not one that may be used.
+    row(None, EQUIPMENT_UNKNOWN, None, EmmCause::ILLEGAL_ME, NONE),
     // The SIM is paused.
     row(
         Some(Stage::Location),
@@ -254,6 +258,7 @@ mod tests {
             (air, Experimental(5420), None, 15, false),
             (ulr, Experimental(5420), None, 15, false),
             (ulr, Experimental(5421), None, 13, false),
+            (ulr, Experimental(5422), None, 6, false),
             (air, Base(5003), None, 15, false),
             (ulr, Base(5012), None, 22, true),
             (air, Base(5012), None, 22, true),

@@ -84,7 +84,7 @@ impl Mme {
                     self.ask_esm(id);
                 } else {
                     self.advance(id, fsm::Event::EsmKnown, attach.at(Step::Locate));
-                    self.ask_location(id);
+                    self.check_equipment(id);
                 }
             }
             EpsMobileIdentity::Guti(_) | EpsMobileIdentity::Imei(_) => {

@@ -48,7 +48,7 @@ impl Mme {
         let imsi = request.imsi;
         let id = self.by_imsi.get(&imsi).copied();
         let registration = id.and_then(|id| self.ues.get(&id)?.registration.as_ref());
-        let from_its_hss = registration.map(|r| r.host == request.origin_host && r.peer == peer);
+        let from_its_hss = registration.map(|r| r.is_of(&request.origin_host, peer));
         if from_its_hss == Some(false) {
             let origin_host = request.origin_host.clone();
             self.event(Event::CancelRefused { imsi, origin_host });

@@ -19,7 +19,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::net::IpAddr;
 
-use heiiki_diameter::s6a::EutranVector;
+use heiiki_diameter::s6a::{EutranVector, SubscriptionData};
 use heiiki_nas::emm::EmmCause;
 use heiiki_nas::ie::{Ksi, PdnType, RequestType, UeNetworkCapability, UeSecurityCapability};
 use heiiki_nas::security::{NasSecurityContext, SecurityHeader};
@@ -52,6 +52,13 @@ pub(crate) struct Registration {
     pub(crate) peer: String,
 }
 
+impl Registration {
+    /// Whether a request comes from the host that answered, by the same connection's peer.
+    pub(crate) fn is_of(&self, host: &str, peer: &str) -> bool {
+        self.host == host && self.peer == peer
+    }
+}
+
 /// One UE, or one attempt to become one.
 ///
 /// An attempt that has not proved its identity is a `Ue` of its own: it is not found by IMSI or
@@ -72,6 +79,10 @@ pub(crate) struct Ue {
     pub(crate) imei: Option<Imei>,
     pub(crate) security: Option<Security>,
     pub(crate) registration: Option<Registration>,
+    /// What the HSS said that the UE may have.
+    pub(crate) subscription: Option<Box<SubscriptionData>>,
+    /// The HSS may have lost the registration: it is told again when the UE is next heard of.
+    pub(crate) unconfirmed: bool,
     pub(crate) session: Option<SessionKey>,
     pub(crate) emm: Emm,
     pub(crate) timer: Option<Running>,
@@ -101,6 +112,8 @@ impl Ue {
             imei: None,
             security: None,
             registration: None,
+            subscription: None,
+            unconfirmed: false,
             session: None,
             emm: Emm::Deregistered,
             timer: None,
@@ -180,6 +193,13 @@ pub(crate) struct Attach {
     /// The SQN was resynchronised once.
     pub(crate) resynchronised: bool,
     pub(crate) step: Step,
+}
+
+impl Attach {
+    /// Whether no session has been asked for yet.
+    pub(crate) const fn is_before_session(&self) -> bool {
+        !matches!(self.step, Step::Create(_) | Step::Complete(_))
+    }
 }
 
 /// The PDN connectivity request of an attach.

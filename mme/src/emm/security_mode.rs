@@ -89,7 +89,7 @@ impl Mme {
             self.ask_esm(id);
         } else {
             self.step(id, fsm::Event::EsmKnown, Step::Locate);
-            self.ask_location(id);
+            self.check_equipment(id);
         }
     }
 

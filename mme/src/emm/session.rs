@@ -63,7 +63,7 @@ impl Mme {
         attach.esm.pco = answer.pco.or_else(|| attach.esm.pco.take());
         self.stop_timer(id);
         self.step(id, fsm::Event::EsmKnown, Step::Locate);
-        self.ask_location(id);
+        self.check_equipment(id);
     }
 
     /// The HSS accepted the location: choose the access point and ask its gateway for a session.

@@ -122,6 +122,9 @@ impl Mme {
         config.host_ips.clone_from(&self.config.host_ips);
         config.product_name = "heiiki-mme".into();
         config.applications = Vec::from([ApplicationId::S6A]);
+        if self.config.equipment_check.is_some() {
+            config.applications.push(ApplicationId::S13);
+        }
         config.tw = self.config.s6a_watchdog;
         config.request_timeout = self.config.s6a_timeout;
         config.reconnect = self.config.s6a_reconnect;

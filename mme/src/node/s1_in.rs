@@ -73,6 +73,7 @@ impl Mme {
     }
 
     fn handle_connected(&mut self, id: UeId, message: Message) {
+        self.confirm_location(id);
         match message {
             Message::UplinkNasTransport { nas, tai, ecgi, .. } => {
                 if let Some(ue) = self.ues.get_mut(&id) {

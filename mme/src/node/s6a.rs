@@ -6,14 +6,15 @@ use alloc::vec::Vec;
 
 use heiiki_diameter::s6a::{
     AuthenticationInformationAnswer, AuthenticationInformationRequest, CancelLocationAnswer,
-    CancelLocationRequest, PurgeUeAnswer, PurgeUeRequest, RAT_TYPE_EUTRAN,
-    RequestedAuthenticationInfo, UpdateLocationAnswer, UpdateLocationRequest, ulr_flags,
+    CancelLocationRequest, DeleteSubscriberDataRequest, InsertSubscriberDataRequest, PurgeUeAnswer,
+    PurgeUeRequest, RAT_TYPE_EUTRAN, RequestedAuthenticationInfo, ResetRequest, SupportedFeatures,
+    UpdateLocationAnswer, UpdateLocationRequest, feature_list_1, ulr_flags,
 };
 use heiiki_diameter::{
     AnswerError, AnswerResult, CommandCode, EndpointOutput, Message, RequestHandle, ResultCode,
     error_answer,
 };
-use heiiki_types::{ConnId, Imsi};
+use heiiki_types::{ConnId, Imei, Imsi};
 
 use super::{Mme, Output, S6aPending};
 use crate::emm::{Registration, Step, UeId};
@@ -29,6 +30,9 @@ const STATUS_BARRED: u32 = 1;
 const ODB_ALL_PACKET_SERVICES: u32 = 1;
 /// Access-Restriction-Data bit 4: no E-UTRAN, TS 29.272 §7.3.31.
 const EUTRAN_NOT_ALLOWED: u32 = 1 << 4;
+
+/// The features of TS 29.272 §7.3.10 that the MME has: it refuses a barred subscription.
+const FEATURES: u32 = feature_list_1::ODB_ALL_APN | feature_list_1::ODB_HPLMN_APN;
 
 impl Mme {
     /// Authentication-Information-Request, TS 29.272 §7.2.5. `resync` is RAND and AUTS.
@@ -64,7 +68,18 @@ impl Mme {
         let Some((imsi, imei)) = self.ues.get(&id).and_then(|ue| Some((ue.imsi?, ue.imei))) else {
             return;
         };
-        let request = UpdateLocationRequest {
+        let request = self.location_request(imsi, imei);
+        if !self.ask(request.to_message(), S6aPending::Location(id, imsi)) {
+            self.refused_by_hss(id, imsi, Stage::Location, HssResult::NoAnswer, None);
+        }
+    }
+
+    pub(super) fn location_request(
+        &mut self,
+        imsi: Imsi,
+        imei: Option<Imei>,
+    ) -> UpdateLocationRequest {
+        UpdateLocationRequest {
             session_id: self.session_ids.next(),
             origin_host: self.config.origin_host.clone(),
             origin_realm: self.config.origin_realm.clone(),
@@ -78,11 +93,8 @@ impl Mme {
             software_version: None,
             ue_srvcc_capability: None,
             active_apns: Vec::new(),
-            supported_features: Vec::new(),
+            supported_features: Vec::from([SupportedFeatures::list_1(FEATURES)]),
             route_record: Vec::new(),
-        };
-        if !self.ask(request.to_message(), S6aPending::Location(id, imsi)) {
-            self.refused_by_hss(id, imsi, Stage::Location, HssResult::NoAnswer, None);
         }
     }
 
@@ -108,7 +120,7 @@ impl Mme {
     }
 
     /// Sends a request by the connection to the HSS; false when there is none or too much waits.
-    fn ask(&mut self, message: Message, pending: S6aPending) -> bool {
+    pub(super) fn ask(&mut self, message: Message, pending: S6aPending) -> bool {
         if self.s6a_pending.len() >= self.config.limits.s6a_requests {
             self.event(Event::Overload {
                 limit: "s6a_requests",
@@ -159,14 +171,22 @@ impl Mme {
     }
 
     fn asked(&mut self, peer: &str, handle: RequestHandle, message: &Message) {
-        let error = if message.command == CommandCode::CANCEL_LOCATION {
-            match CancelLocationRequest::from_message(message) {
-                Ok(request) => return self.cancel_location(handle, peer, &request, message),
-                Err(error) => error,
+        let done = match message.command {
+            CommandCode::CANCEL_LOCATION => CancelLocationRequest::from_message(message)
+                .map(|request| self.cancel_location(handle, peer, &request, message)),
+            CommandCode::INSERT_SUBSCRIBER_DATA => {
+                InsertSubscriberDataRequest::from_message(message)
+                    .map(|request| self.insert_subscriber_data(handle, peer, &request))
             }
-        } else {
-            AnswerError::new(ResultCode::COMMAND_UNSUPPORTED)
+            CommandCode::DELETE_SUBSCRIBER_DATA => {
+                DeleteSubscriberDataRequest::from_message(message)
+                    .map(|request| self.delete_subscriber_data(handle, peer, &request))
+            }
+            CommandCode::RESET => ResetRequest::from_message(message)
+                .map(|request| self.reset(handle, peer, &request)),
+            _ => Err(AnswerError::new(ResultCode::COMMAND_UNSUPPORTED)),
         };
+        let Err(error) = done else { return };
         let (host, realm) = (&self.config.origin_host, &self.config.origin_realm);
         let answer = error_answer(message, host, realm, &error);
         if let Some(s6a) = &mut self.s6a {
@@ -206,6 +226,16 @@ impl Mme {
             Some(S6aPending::Location(id, imsi)) => {
                 return self.refused_by_hss(id, imsi, Stage::Location, HssResult::NoAnswer, None);
             }
+            Some(S6aPending::Equipment(id, imsi)) => {
+                if let Some(rule) = self.config.equipment_check {
+                    self.equipment_unanswered(id, imsi, rule);
+                }
+                return;
+            }
+            Some(S6aPending::Confirm(id, imsi)) => {
+                self.unconfirmed_again(id);
+                ("ulr", imsi)
+            }
             Some(S6aPending::Purge(imsi)) => ("pur", imsi),
             None => return,
         };
@@ -220,6 +250,10 @@ impl Mme {
         match self.s6a_pending.remove(&tag) {
             Some(S6aPending::Vector(id, imsi)) => self.vector_answered(id, imsi, message),
             Some(S6aPending::Location(id, imsi)) => self.location_answered(conn, id, imsi, message),
+            Some(S6aPending::Confirm(id, imsi)) => {
+                self.location_confirmed(conn, id, imsi, message);
+            }
+            Some(S6aPending::Equipment(id, imsi)) => self.equipment_answered(id, imsi, message),
             Some(S6aPending::Purge(imsi)) => {
                 let answer = PurgeUeAnswer::from_message(message);
                 let result = text(answer.map_or(HssResult::NoAnswer, |a| result_of(a.result)));
@@ -281,6 +315,8 @@ impl Mme {
         if let Some(ue) = self.ues.get_mut(&id) {
             let (host, realm) = (answer.origin_host, answer.origin_realm);
             ue.registration = Some(Registration { host, realm, peer });
+            ue.unconfirmed = false;
+            ue.subscription.clone_from(&answer.subscription);
         }
         let Some(subscription) = answer.subscription else {
             return self.refuse_by_table(id, stage, UNKNOWN_EPS_SUBSCRIPTION, None);
@@ -304,7 +340,7 @@ impl Mme {
     }
 
     /// Whether the UE still waits for this answer.
-    fn waits(&self, id: UeId, imsi: Imsi, stage: Stage) -> bool {
+    pub(super) fn waits(&self, id: UeId, imsi: Imsi, stage: Stage) -> bool {
         let ue = self.ues.get(&id).filter(|ue| ue.imsi == Some(imsi));
         let step = ue.and_then(|ue| ue.attach()).map(|a| &a.step);
         match stage {
@@ -347,7 +383,7 @@ impl Mme {
     }
 }
 
-const fn result_of(result: AnswerResult) -> HssResult {
+pub(super) const fn result_of(result: AnswerResult) -> HssResult {
     match result {
         AnswerResult::Base(code) => HssResult::Base(code.0),
         AnswerResult::Experimental { code, .. } => HssResult::Experimental(code),
@@ -363,7 +399,7 @@ const fn failure_of(result: AnswerResult) -> HssResult {
     }
 }
 
-fn text(result: HssResult) -> String {
+pub(super) fn text(result: HssResult) -> String {
     match result {
         HssResult::Base(code) => code.to_string(),
         HssResult::Experimental(code) => format!("exp:{code}"),
