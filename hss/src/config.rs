@@ -9,6 +9,7 @@ use heiiki_diameter::ConnectionLimits;
 use heiiki_types::{Apn, PlmnId, Prefix, Protections, Token};
 
 use crate::auc::sqn::IndRange;
+use crate::equipment::EquipmentPolicy;
 
 /// Who may connect, whose requests it may carry, and what those may ask for.
 ///
@@ -122,6 +123,10 @@ pub struct Limits {
     pub waiting: usize,
     /// Closed cuts whose certificates are kept.
     pub cuts: usize,
+    /// Rows of the lists of the equipment identity register.
+    pub equipment: usize,
+    /// Rows of these lists that name a range by its ends; each check looks at all of them.
+    pub equipment_ranges: usize,
     /// Octets of a body of an administrative call.
     pub body: usize,
     /// Diameter connections.
@@ -134,6 +139,8 @@ impl Limits {
         subscribers: 1_000_000,
         waiting: 100_000,
         cuts: 10_000,
+        equipment: 100_000,
+        equipment_ranges: 1_000,
         body: 4 << 20,
         connections: ConnectionLimits::DEFAULT,
     };
@@ -155,6 +162,8 @@ pub struct Timers {
     pub retry_first: Duration,
     /// The longest such wait.
     pub retry_last: Duration,
+    /// The pause between two resets: each lets the UEs of one MME register anew.
+    pub reset: Duration,
 }
 
 impl Timers {
@@ -166,6 +175,7 @@ impl Timers {
         gateway: Duration::from_secs(2),
         retry_first: Duration::from_millis(250),
         retry_last: Duration::from_secs(30),
+        reset: Duration::from_secs(1),
     };
 }
 
@@ -186,6 +196,8 @@ pub struct HssConfig {
     pub tenants: Vec<Tenant>,
     /// The IND values of this front end.
     pub inds: IndRange,
+    /// The policy of the equipment identity register.
+    pub equipment: EquipmentPolicy,
     /// The most vectors that one request gets.
     pub vectors: u32,
     /// The boot id of the machine: stamps of two processes compare only within one boot.
@@ -209,6 +221,7 @@ impl HssConfig {
             gateways: Vec::new(),
             tenants: Vec::new(),
             inds: IndRange::ALL,
+            equipment: EquipmentPolicy::default(),
             vectors: 5,
             boot: String::new(),
             protections: Protections::ALL,

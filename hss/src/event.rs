@@ -6,10 +6,11 @@ use alloc::string::String;
 use core::fmt;
 use core::net::SocketAddr;
 
-use heiiki_types::{Imsi, PlmnId};
+use heiiki_types::{Imei, Imsi, PlmnId};
 use serde::Serialize;
 
 use crate::cut::{CutId, Stamp, Verdict};
+use crate::equipment::Binding;
 use crate::subscriber::{State, Verb};
 
 /// The result of an S6a answer as people write it: `2001`, or `3GPP 5001` for an experimental one.
@@ -134,6 +135,94 @@ pub enum Event {
         origin: String,
         /// Why.
         why: &'static str,
+    },
+    /// A notification was answered.
+    Notified {
+        /// The SIM.
+        imsi: Imsi,
+        /// The MME.
+        host: String,
+        /// The result.
+        result: Answered,
+        /// The MME told that the UE can be reached.
+        reachable: bool,
+    },
+    /// A registered SIM's MME is told of a change.
+    UpdateSent {
+        /// The SIM.
+        imsi: Imsi,
+        /// The MME.
+        host: String,
+        /// `dsr` for what is withdrawn, `idr` for the whole profile.
+        request: &'static str,
+        /// How often that makes.
+        attempt: u32,
+    },
+    /// An MME answered that.
+    UpdateAnswered {
+        /// The SIM.
+        imsi: Imsi,
+        /// The MME.
+        host: String,
+        /// The result.
+        result: Answered,
+    },
+    /// An MME has not heard of a change.
+    UpdateUnanswered {
+        /// The SIM.
+        imsi: Imsi,
+        /// The MME.
+        host: String,
+        /// Why.
+        why: &'static str,
+        /// Whether it is told again.
+        again: bool,
+    },
+    /// MMEs are told that registrations may be lost.
+    ResetBegun {
+        /// How many requests leave, one after the other.
+        requests: usize,
+    },
+    /// One MME is told.
+    ResetSent {
+        /// The MME.
+        host: String,
+        /// Leading digits of the SIMs concerned; empty for all.
+        prefix: String,
+    },
+    /// It answered.
+    ResetAnswered {
+        /// The MME.
+        host: String,
+        /// The result, if the answer had one.
+        result: Option<Answered>,
+    },
+    /// The equipment identity register was asked.
+    EquipmentChecked {
+        /// The SIM, if the question names one.
+        imsi: Option<Imsi>,
+        /// The equipment, if it says what it is.
+        imei: Option<Imei>,
+        /// Who asked.
+        host: String,
+        /// `white`, `grey`, `black`, `bound_elsewhere`, `unknown` or `absent`.
+        status: &'static str,
+    },
+    /// A SIM is in equipment that it may not be in. **An alarm.**
+    EquipmentRefused {
+        /// The SIM.
+        imsi: Imsi,
+        /// The equipment, if it says what it is.
+        imei: Option<Imei>,
+        /// `black`, `bound_elsewhere` or `absent`.
+        why: &'static str,
+    },
+    /// In which equipment a SIM may be was set, by a call or by its being seen first.
+    EquipmentBound {
+        /// The SIM.
+        imsi: Imsi,
+        /// From now on.
+        binding: Binding,
     },
     /// An authentication information request was answered.
     AuthenticationInformation {

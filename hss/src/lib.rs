@@ -16,6 +16,7 @@ pub mod admin;
 pub mod auc;
 pub mod config;
 pub mod cut;
+mod equipment;
 mod event;
 mod journal;
 mod load;
@@ -29,10 +30,11 @@ pub use config::{
     CarryRule, Gateway, HssConfig, Limits, PeerRule, RefuseAt, RequestRate, SuspendedAnswer,
     Tenant, TenantRule, Timers, Tokens,
 };
+pub use equipment::{Binding, EquipmentKey, EquipmentPolicy, InvalidKey, List, Otherwise};
 pub use event::{Answered, Event, Resynchronisation};
 pub use node::{Hss, Input, Output};
 pub use subscriber::import::{ImportError, ImportFault, SubscriberImport};
-pub use subscriber::{State, SubscribedApn};
+pub use subscriber::{ApnSubscription, PdnKind, Profile, State, SubscribedApn};
 
 #[cfg(test)]
 mod tests;

@@ -6,13 +6,14 @@ use heiiki_types::{Key128, Record};
 
 use crate::auc::sqn::{Counter, Epoch, Mark};
 use crate::cut::Cut;
+use crate::equipment::{Binding, Entry};
 use crate::event::Event;
 use crate::node::Hss;
-use crate::s6a::cancellations::Cancellation;
+use crate::s6a::errands::{Cancellation, Reset, Update};
 use crate::subscriber::row::{
     self, LocationRow, META_KEY, MetaRow, StateRow, SubscriberRow, Table, Unreadable,
 };
-use crate::subscriber::{NewSubscriber, RowIx};
+use crate::subscriber::{Gateway, NewSubscriber, RowIx};
 
 /// How far the reading of the store has come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -115,6 +116,32 @@ impl Hss {
             Table::Cancellation => {
                 let cancellation: Cancellation = row::decode(value)?;
                 self.cancellations.add(cancellation);
+            }
+            Table::Update => {
+                let update: Update = row::decode(value)?;
+                self.updates.add(update);
+            }
+            Table::Reset => {
+                let reset: Reset = row::decode(value)?;
+                self.resets.add(reset);
+            }
+            Table::Gateway => {
+                let gateways: Vec<Gateway> = row::decode(value)?;
+                let ix = self.loaded(key)?;
+                let subscriber = self.subscribers.get_mut(ix).ok_or(Unreadable)?;
+                subscriber.set_gateways(gateways);
+            }
+            Table::Binding => {
+                let binding: Binding = row::decode(value)?;
+                let ix = self.loaded(key)?;
+                let subscriber = self.subscribers.get_mut(ix).ok_or(Unreadable)?;
+                subscriber.set_binding(binding);
+            }
+            Table::Equipment => {
+                let name = core::str::from_utf8(key).map_err(|_| Unreadable)?;
+                let entry: Entry = row::decode(value)?;
+                self.equipment
+                    .set(name.parse().map_err(|_| Unreadable)?, entry);
             }
         }
         Ok(())

@@ -18,10 +18,11 @@ use heiiki_types::{
 use crate::auc::sqn::Epoch;
 use crate::config::{HssConfig, Tokens};
 use crate::cut::book::Book;
+use crate::equipment::Equipment;
 use crate::event::Event;
 use crate::journal::Journal;
 use crate::load::Loading;
-use crate::s6a::cancellations::Cancellations;
+use crate::s6a::errands::{Cancellations, Errands, Kind, Reset, Update};
 use crate::s6a::peers::Peers;
 use crate::storage::Deferred;
 use crate::subscriber::import::SubscriberImport;
@@ -165,6 +166,9 @@ pub struct Hss {
     pub(crate) marks: BTreeSet<RowIx>,
     pub(crate) marks_due: Option<Instant>,
     pub(crate) cancellations: Cancellations,
+    pub(crate) updates: Errands<Update>,
+    pub(crate) resets: Errands<Reset>,
+    pub(crate) equipment: Equipment,
     pub(crate) cuts: Book,
     /// SIMs refused in this step, for t8.
     refused: Vec<Imsi>,
@@ -186,7 +190,7 @@ impl Hss {
         });
         let mut diameter = EndpointConfig::new(&*config.origin_host, &*config.origin_realm);
         diameter.host_ips.clone_from(&config.host_ips);
-        diameter.applications.push(ApplicationId::S6A);
+        diameter.applications = Vec::from([ApplicationId::S6A, ApplicationId::S13]);
         diameter.tw = config.timers.watchdog;
         diameter.request_timeout = config.timers.request;
         diameter.max_outstanding = config.limits.waiting;
@@ -210,7 +214,10 @@ impl Hss {
             waiting_answers: 0,
             marks: BTreeSet::new(),
             marks_due: None,
-            cancellations: Cancellations::default(),
+            cancellations: Cancellations::new(Kind::Cancellation),
+            updates: Errands::new(Kind::Update),
+            resets: Errands::new(Kind::Reset),
+            equipment: Equipment::default(),
             cuts: Book::default(),
             refused: Vec::new(),
             early: Vec::new(),
@@ -308,10 +315,10 @@ impl Hss {
                     message,
                 } => self.handle_request(now, (conn, peer_host), handle, &message),
                 EndpointOutput::Answer { tag, message, .. } => {
-                    self.cancellation_answered(now, tag, &message);
+                    self.errand_answered(now, tag, &message);
                 }
                 EndpointOutput::Unanswered { tag, .. } => {
-                    self.cancellation_unanswered(now, tag, "no answer in time");
+                    self.errand_unanswered(now, tag);
                 }
                 EndpointOutput::Refused { conn, peer, why } => {
                     let address = self.peers.address(conn);
@@ -387,7 +394,7 @@ impl Machine for Hss {
         self.endpoint.handle_timeout(now.at);
         self.drain_endpoint(now);
         self.run_due_calls(now);
-        self.send_due_cancellations(now);
+        self.send_due_errands(now);
         if self.marks_due.is_some_and(|at| at <= now.at) {
             self.flush_marks();
         }
@@ -404,6 +411,8 @@ impl Machine for Hss {
             self.endpoint.poll_timeout(),
             self.cuts.poll_timeout(),
             self.cancellations.poll_timeout(),
+            self.updates.poll_timeout(),
+            self.resets.poll_timeout(),
             self.marks_due,
             self.peers.poll_timeout(),
         ]

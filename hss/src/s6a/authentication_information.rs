@@ -129,7 +129,8 @@ impl Hss {
             }
         }
         let count = eutran.vectors.clamp(1, self.config.vectors.max(1));
-        self.make_vectors(ix, count, request.visited_plmn)
+        let at_once = eutran.immediate_response_preferred;
+        self.make_vectors(ix, (count, at_once), request.visited_plmn)
     }
 
     /// Opens Re-Synchronization-Info, RAND || AUTS (TS 29.272 §7.3.15).
@@ -159,7 +160,7 @@ impl Hss {
     fn make_vectors(
         &mut self,
         ix: RowIx,
-        count: u32,
+        (count, at_once): (u32, bool),
         visited: PlmnId,
     ) -> Result<Vec<EutranVector>, NoVectors> {
         let inds = self.config.inds;
@@ -168,11 +169,14 @@ impl Hss {
             NoSqn::MarkBehind => NoVectors::MarkBehind,
             NoSqn::Exhausted => NoVectors::Refused(s6a::AUTHENTICATION_DATA_UNAVAILABLE),
         };
-        // All or none: a request that has to wait takes no number.
-        subscriber
-            .counter
-            .check(u64::from(count))
-            .map_err(no_vectors)?;
+        // A request that has to wait takes no number. One that needs its first vector at once gets
+        // as many as there are without waiting (TS 29.272 §7.3.16).
+        let enough = |n: u32| subscriber.counter.check(u64::from(n));
+        let fewer = || (1..count).rev().find(|n| at_once && enough(*n).is_ok());
+        let count = match enough(count) {
+            Ok(()) => count,
+            Err(why) => fewer().ok_or_else(|| no_vectors(why))?,
+        };
         let sim = Subscribers::milenage(subscriber);
         let mut vectors = Vec::new();
         for item in 1..=count {
@@ -199,9 +203,10 @@ impl Hss {
             result,
             origin_host: self.config.origin_host.clone(),
             origin_realm: self.config.origin_realm.clone(),
-            error_diagnostic: None,
+            error_diagnostic: (result == UNKNOWN_EPS_SUBSCRIPTION)
+                .then_some(s6a::error_diagnostic::NO_GPRS_DATA_SUBSCRIBED),
             vectors,
-            supported_features: Vec::new(),
+            supported_features: super::features_for(&request.supported_features),
             failed_avp: Vec::new(),
         }
     }

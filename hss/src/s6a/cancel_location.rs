@@ -14,7 +14,7 @@ use heiiki_diameter::s6a::{
 use heiiki_diameter::{AnswerResult, Avp, Message};
 use heiiki_types::{Imsi, Instant, Now};
 
-use super::cancellations::Cancellation;
+use super::errands::{Cancellation, Errand, Kind};
 use crate::cut::{CutId, Stamp};
 use crate::event::{Answered, Event};
 use crate::node::Hss;
@@ -47,7 +47,12 @@ impl Hss {
             });
             return;
         }
-        let cancellation = Cancellation::new(imsi, kind.0, node, cut.map(CutId::version));
+        let cancellation = Cancellation {
+            imsi,
+            node,
+            kind: kind.0,
+            cut: cut.map(CutId::version),
+        };
         self.journal
             .put(Table::Cancellation, cancellation.key(), &cancellation);
         let tag = self.cancellations.add(cancellation);
@@ -139,12 +144,13 @@ impl Hss {
             self.cancellation_unanswered(now, tag, "the MME did not do it");
             return;
         }
+        let attempts = self.cancellations.attempts(tag);
         self.end_cancellation(tag);
         let Some(id) = cut else {
             return;
         };
         self.leave(cancellation.imsi, &cancellation.node.host);
-        self.stamp_node(id, &cancellation.node.host, cancellation.attempts, |leg| {
+        self.stamp_node(id, &cancellation.node.host, attempts, |leg| {
             leg.t3 = Some(now.at);
             leg.result = Some(Answered(result).to_string());
             Some((Stamp::T3, now.at))
@@ -157,7 +163,8 @@ impl Hss {
         let Some(cancellation) = self.cancellations.get(tag).cloned() else {
             return;
         };
-        let again = cancellation.cut.is_some() || cancellation.attempts < ATTEMPTS_AFTER_MOVE;
+        let attempts = self.cancellations.attempts(tag);
+        let again = cancellation.cut.is_some() || attempts < ATTEMPTS_AFTER_MOVE;
         self.tell(Event::CancelUnanswered {
             imsi: cancellation.imsi,
             host: cancellation.node.host.clone(),
@@ -166,7 +173,7 @@ impl Hss {
             again,
         });
         if again {
-            let at = now.at + self.backoff(cancellation.attempts);
+            let at = now.at + self.backoff(attempts);
             self.cancellations.again(tag, at);
         } else {
             self.end_cancellation(tag);
@@ -178,13 +185,46 @@ impl Hss {
         for tag in self.cancellations.waiting_for(via) {
             self.send_cancellation(now, tag);
         }
+        for tag in self.updates.waiting_for(via) {
+            self.send_update(now, tag);
+        }
+        for tag in self.resets.waiting_for(via) {
+            if self.resets.is_parked(tag) {
+                self.send_reset(now, tag);
+            }
+        }
+    }
+
+    /// An MME answered something.
+    pub(crate) fn errand_answered(&mut self, now: Now, tag: u64, message: &Message) {
+        match Kind::of(tag) {
+            Some(Kind::Cancellation) => self.cancellation_answered(now, tag, message),
+            Some(Kind::Update) => self.update_answered(now, tag, message),
+            Some(Kind::Reset) => self.reset_answered(now, tag, message),
+            None => {}
+        }
+    }
+
+    /// An MME did not answer something.
+    pub(crate) fn errand_unanswered(&mut self, now: Now, tag: u64) {
+        let why = "no answer in time";
+        match Kind::of(tag) {
+            Some(Kind::Cancellation) => self.cancellation_unanswered(now, tag, why),
+            Some(Kind::Update) => self.update_unanswered(now, tag, why),
+            Some(Kind::Reset) => self.reset_unanswered(now, tag),
+            None => {}
+        }
     }
 
     /// Sends what is due.
-    pub(crate) fn send_due_cancellations(&mut self, now: Now) {
+    pub(crate) fn send_due_errands(&mut self, now: Now) {
         while let Some(tag) = self.cancellations.due(now.at) {
             self.send_cancellation(now, tag);
         }
+        while let Some(tag) = self.updates.due(now.at) {
+            self.send_update(now, tag);
+        }
+        self.send_due_resets(now);
     }
 
     /// The MME has registered the SIM anew: older cancellations there mean nothing any more.

@@ -8,8 +8,10 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use heiiki_diameter::s6a::{
-    AuthenticationInformationRequest, PurgeUeRequest, UpdateLocationRequest,
+    AuthenticationInformationRequest, NotifyRequest, PurgeUeRequest, SupportedFeatures,
+    UpdateLocationRequest, feature_list_1,
 };
+use heiiki_diameter::s13::IdentityCheckRequest;
 use heiiki_diameter::{
     AnswerError, AnswerResult, Avp, CommandCode, Message, RequestHandle, ResultCode, dictionary,
     error_answer, s6a,
@@ -23,10 +25,13 @@ use crate::subscriber::{Location, RowIx, State, Subscriber};
 
 mod authentication_information;
 pub(crate) mod cancel_location;
-pub(crate) mod cancellations;
+pub(crate) mod errands;
+mod notify;
 pub(crate) mod peers;
 mod purge_ue;
 mod rate;
+mod reset;
+mod subscription;
 mod update_location;
 
 use peers::{Objection, Origin};
@@ -80,6 +85,19 @@ struct Addresses<'a> {
     destination_realm: &'a str,
     /// The network that it names, if it names one.
     visited: Option<PlmnId>,
+}
+
+/// The features of TS 29.272 §7.3.10 that this HSS has: what a SIM is barred from it also refuses
+/// itself, so that no MME has to know of it.
+pub(crate) const FEATURES: u32 =
+    feature_list_1::ODB_ALL_APN | feature_list_1::ODB_HPLMN_APN | feature_list_1::ODB_VPLMN_APN;
+
+/// What an answer says about features: nothing, unless the request did.
+pub(crate) fn features_for(asked: &[SupportedFeatures]) -> Vec<SupportedFeatures> {
+    match asked {
+        [] => Vec::new(),
+        _ => Vec::from([SupportedFeatures::list_1(FEATURES)]),
+    }
 }
 
 macro_rules! addresses {
@@ -136,6 +154,20 @@ impl Hss {
                 self.purge_ue(now, ask, &request);
                 Ok(())
             }),
+            CommandCode::NOTIFY => NotifyRequest::from_message(message).and_then(|request| {
+                let addresses = addresses!(request, None);
+                let ask = self.admit(now, (conn, peer), handle, message, &addresses)?;
+                self.notify(now, ask, &request);
+                Ok(())
+            }),
+            CommandCode::ME_IDENTITY_CHECK => {
+                IdentityCheckRequest::from_message(message).and_then(|request| {
+                    let addresses = addresses!(request, None);
+                    let ask = self.admit(now, (conn, peer), handle, message, &addresses)?;
+                    self.check_equipment(now, ask, &request);
+                    Ok(())
+                })
+            }
             _ => Err(ResultCode::COMMAND_UNSUPPORTED.into()),
         };
         if let Err(error) = done {
@@ -217,7 +249,7 @@ impl Hss {
     }
 
     /// Sends an answer on its way.
-    fn answer(&mut self, now: Now, ask: Ask, mut message: Message) {
+    pub(crate) fn answer(&mut self, now: Now, ask: Ask, mut message: Message) {
         message.avps.extend(ask.proxy_info);
         self.endpoint.send_answer(now.at, ask.handle, message);
     }

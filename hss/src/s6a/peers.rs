@@ -116,6 +116,12 @@ impl Peers {
         });
     }
 
+    /// The names and realms of all open connections.
+    pub(crate) fn identities(&self) -> impl Iterator<Item = (&str, &str)> {
+        let open = self.links.values().filter_map(|link| link.peer.as_ref());
+        open.map(|peer| (peer.host.as_str(), peer.realm.as_str()))
+    }
+
     pub(crate) fn closed(&mut self, conn: ConnId) {
         self.links.remove(&conn);
     }

@@ -3,12 +3,13 @@
 use alloc::vec::Vec;
 
 use heiiki_diameter::AnswerResult;
-use heiiki_diameter::s6a::{PurgeUeAnswer, PurgeUeRequest, USER_UNKNOWN, pua_flags};
+use heiiki_diameter::s6a::{PurgeUeAnswer, PurgeUeRequest, USER_UNKNOWN, pua_flags, pur_flags};
 use heiiki_types::Now;
 
 use super::Ask;
 use crate::event::{Answered, Event};
 use crate::node::Hss;
+use crate::subscriber::Location;
 use crate::subscriber::row::{self, Table};
 
 impl Hss {
@@ -21,8 +22,13 @@ impl Hss {
             Some(ix) => {
                 let subscriber = self.subscribers.get(ix);
                 let location = subscriber.and_then(|s| self.subscribers.location(s));
-                if let Some(mut location) = location.filter(|l| l.is_at(&request.origin_host)) {
+                // Without flags it is the MME's record that is gone.
+                let flags = request.pur_flags.unwrap_or(pur_flags::PURGED_IN_MME);
+                let of_mme = flags & pur_flags::PURGED_IN_MME != 0;
+                let here = |l: &Location| of_mme && l.is_at(&request.origin_host);
+                if let Some(mut location) = location.filter(here) {
                     frozen = true;
+                    self.forget_updates(request.imsi);
                     if !location.purged {
                         location.purged = true;
                         let key = row::imsi_key(request.imsi);
@@ -46,7 +52,7 @@ impl Hss {
             origin_host: self.config.origin_host.clone(),
             origin_realm: self.config.origin_realm.clone(),
             pua_flags: (result == AnswerResult::SUCCESS).then_some(flags),
-            supported_features: Vec::new(),
+            supported_features: super::features_for(&request.supported_features),
             failed_avp: Vec::new(),
         };
         self.answer(now, ask, answer.to_message());

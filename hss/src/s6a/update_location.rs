@@ -8,14 +8,15 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use heiiki_diameter::s6a::{
-    CancellationType, RAT_NOT_ALLOWED, RAT_TYPE_EUTRAN, ROAMING_NOT_ALLOWED,
-    UNKNOWN_EPS_SUBSCRIPTION, USER_UNKNOWN, UpdateLocationAnswer, UpdateLocationRequest, ula_flags,
-    ulr_flags,
+    CancellationType, RAT_NOT_ALLOWED, ROAMING_NOT_ALLOWED, UNKNOWN_EPS_SUBSCRIPTION, USER_UNKNOWN,
+    UpdateLocationAnswer, UpdateLocationRequest, error_diagnostic, odb, rat_type, restriction,
+    ula_flags, ulr_flags,
 };
 use heiiki_diameter::{AnswerResult, ResultCode};
 use heiiki_types::{Imsi, Now, PersistSeq};
 
 use super::{Ask, Waiting};
+use crate::equipment::Binding;
 use crate::event::{Answered, Event};
 use crate::node::Hss;
 use crate::storage::Deferred;
@@ -45,6 +46,7 @@ impl Hss {
             plmn: request.visited_plmn,
             since: now.wall,
             purged: false,
+            imei: request.terminal_information,
         };
         // With the state check switched off, a SIM that is not to be served keeps its state.
         let next = state.next(StateEvent::LocationUpdate).unwrap_or(state);
@@ -54,9 +56,11 @@ impl Hss {
         let settled = subscriber.location_seq;
         let previous = self.subscribers.location(subscriber);
         let same = previous.as_ref().is_some_and(|old| {
-            old.node == location.node && !old.purged && old.plmn == location.plmn
+            let here = old.node == location.node && !old.purged;
+            here && old.plmn == location.plmn && old.imei == location.imei
         });
-        if same && next == state && self.journal.is_durable(settled) {
+        let unbound = subscriber.binding() == Binding::FirstSeen && location.imei.is_some();
+        if same && next == state && !unbound && self.journal.is_durable(settled) {
             let known = (ix, state);
             return self.accept_update(now, ask, &request, known, previous);
         }
@@ -87,6 +91,15 @@ impl Hss {
         location: Option<Location>,
         state: State,
     ) -> PersistSeq {
+        if let Some(imei) = request.terminal_information
+            && let Some(seq) = self.bind_first_seen(ix, imei)
+            && let Some(subscriber) = self.subscribers.get_mut(ix)
+        {
+            subscriber.location_seq = seq;
+        }
+        for gateway in self.active_gateways(ix, request) {
+            self.store_gateway(ix, gateway);
+        }
         let Some(subscriber) = self.subscribers.get_mut(ix) else {
             return PersistSeq::default();
         };
@@ -134,14 +147,27 @@ impl Hss {
             self.saw_refusal(request.imsi);
             return Err(refusal);
         }
-        if !self.subscribers.has_apns(subscriber) {
-            return Err((UNKNOWN_EPS_SUBSCRIPTION, None));
-        }
-        if request.rat_type != RAT_TYPE_EUTRAN || request.ulr_flags & ulr_flags::S6A == 0 {
+        let profile = self.subscribers.profile(subscriber);
+        let Some(profile) = profile.filter(|p| !p.apns.is_empty()) else {
+            let diagnostic = error_diagnostic::NO_GPRS_DATA_SUBSCRIBED;
+            return Err((UNKNOWN_EPS_SUBSCRIPTION, Some(diagnostic)));
+        };
+        if !is_radio_allowed(request, profile.access_restriction) {
             return Err((RAT_NOT_ALLOWED, None));
         }
         if !ask.visited_allowed {
             return Err((ROAMING_NOT_ALLOWED, None));
+        }
+        if let Some(diagnostic) = barred(request, profile.barring) {
+            return Err((ROAMING_NOT_ALLOWED, Some(diagnostic)));
+        }
+        let imei = request.terminal_information;
+        let version = request.software_version.as_deref();
+        if let Some(why) = self.equipment_objection(subscriber, imei, version) {
+            self.tell_objection(request.imsi, imei, why);
+            // S6a has no result for equipment. After this one every MME tells the UE that the SIM
+            // is not served, until it is taken out: in the right device it works again.
+            return Err(unknown);
         }
         Ok((ix, state))
     }
@@ -218,7 +244,9 @@ impl Hss {
             Some(p) if p.is_at(&request.origin_host) => (true, None),
             other => (false, other),
         };
-        let skip = request.ulr_flags & ulr_flags::SKIP_SUBSCRIBER_DATA != 0 && stayed;
+        let skip = request.ulr_flags & ulr_flags::SKIP_SUBSCRIBER_DATA != 0
+            && stayed
+            && !self.has_update(request.imsi);
         let subscription =
             (!skip).then(|| Box::new(profile::subscription_data(&self.subscribers, subscriber)));
         let answer = UpdateLocationAnswer {
@@ -236,6 +264,7 @@ impl Hss {
         });
         // Whatever was still to be said to this MME about older registrations is void now.
         self.forget_cancellation(request.imsi, &request.origin_host);
+        self.forget_updates(request.imsi);
         self.answer(now, ask, answer.to_message());
         if let Some(previous) = moved {
             let kind = CancellationType::MME_UPDATE_PROCEDURE;
@@ -276,8 +305,33 @@ impl Hss {
             error_diagnostic,
             ula_flags: None,
             subscription: None,
-            supported_features: Vec::new(),
+            supported_features: super::features_for(&request.supported_features),
             failed_avp: Vec::new(),
         }
+    }
+}
+
+/// Whether the SIM may use the radio that the request comes from. What an SGSN asks is never
+/// served: this HSS has no S6d (TS 29.272 §7.3.7, bit 1).
+fn is_radio_allowed(request: &UpdateLocationRequest, restricted: u32) -> bool {
+    let bit = match request.rat_type {
+        rat_type::EUTRAN => restriction::WB_EUTRAN,
+        rat_type::EUTRAN_NB_IOT => restriction::NB_IOT,
+        rat_type::LTE_M => restriction::LTE_M,
+        _ => return false,
+    };
+    request.ulr_flags & ulr_flags::S6A != 0 && restricted & bit == 0
+}
+
+/// Error-Diagnostic of what the operator bars. All access points are at home, so a bar of the
+/// visited network's bars nothing.
+fn barred(request: &UpdateLocationRequest, bars: u32) -> Option<u32> {
+    let roams = !request.imsi.is_of(request.visited_plmn);
+    if bars & odb::ALL_PACKET_SERVICES != 0 {
+        Some(error_diagnostic::ODB_ALL_APN)
+    } else if roams && bars & odb::ROAMER_HPLMN_AP != 0 {
+        Some(error_diagnostic::ODB_HPLMN_APN)
+    } else {
+        None
     }
 }

@@ -54,6 +54,11 @@ impl<V> Interner<V> {
         self.slot(number).map(|s| &s.value)
     }
 
+    /// All values.
+    pub(crate) fn values(&self) -> impl Iterator<Item = &V> {
+        self.slots.iter().flatten().map(|s| &s.value)
+    }
+
     /// The octets that stand for the value of a number.
     pub(crate) fn key(&self, number: Shared) -> Option<&[u8]> {
         self.slot(number).map(|s| &*s.key)

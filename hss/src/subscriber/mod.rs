@@ -10,11 +10,13 @@
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::net::Ipv4Addr;
+use core::net::{IpAddr, Ipv4Addr};
 
-use heiiki_types::{Ambr, Apn, Arp, Imsi, Key128, Msisdn, PersistSeq, PlmnId, Qci, WallTime};
+use heiiki_diameter::s6a::PgwIdentity;
+use heiiki_types::{Ambr, Apn, Arp, Imei, Imsi, Key128, Msisdn, PersistSeq, PlmnId, Qci, WallTime};
 
 use crate::auc::sqn::Counter;
+use crate::equipment::Binding;
 
 pub mod import;
 mod index;
@@ -71,6 +73,8 @@ pub struct Location {
     pub since: WallTime,
     /// The MME has deleted its record of the UE since: nothing is sent to it any more.
     pub purged: bool,
+    /// The equipment, if the MME told.
+    pub imei: Option<Imei>,
 }
 
 impl Location {
@@ -112,6 +116,46 @@ struct Rare {
     standing: Standing,
     /// Static addresses, by the position of the access point in the profile.
     static_ips: Vec<(u8, Ipv4Addr)>,
+    /// In which equipment the SIM may be.
+    binding: Binding,
+    /// The gateways that the MME has chosen, by access point.
+    gateways: Vec<Gateway>,
+}
+
+/// The gateway that an MME has chosen for an access point, TS 29.272 §5.2.5.1.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub(crate) struct Gateway {
+    pub(crate) apn: Apn,
+    /// Its addresses, at most one of each family.
+    addresses: Vec<IpAddr>,
+    host: Option<String>,
+    realm: Option<String>,
+}
+
+impl Gateway {
+    pub(crate) fn new(apn: Apn, pgw: &PgwIdentity) -> Self {
+        let first = |v6: bool| {
+            pgw.addresses
+                .iter()
+                .find(move |a| a.is_ipv6() == v6)
+                .copied()
+        };
+        Self {
+            apn,
+            addresses: first(false).into_iter().chain(first(true)).collect(),
+            host: pgw.host.clone(),
+            realm: pgw.realm.clone(),
+        }
+    }
+
+    /// As it goes into a message.
+    pub(crate) fn identity(&self) -> PgwIdentity {
+        PgwIdentity {
+            addresses: self.addresses.clone(),
+            host: self.host.clone(),
+            realm: self.realm.clone(),
+        }
+    }
 }
 
 /// Where a SIM is, with its node kept once for all that are there.
@@ -119,6 +163,7 @@ struct Rare {
 struct Place {
     since: WallTime,
     node: Shared,
+    imei: Option<Imei>,
     plmn: PlmnId,
     purged: bool,
 }
@@ -157,6 +202,30 @@ impl Subscriber {
         let ips = &self.rare.as_ref()?.static_ips;
         let found = ips.iter().find(|(p, _)| usize::from(*p) == position);
         found.map(|(_, ip)| *ip)
+    }
+
+    /// In which equipment the SIM may be.
+    pub(crate) fn binding(&self) -> Binding {
+        self.rare.as_ref().map_or(Binding::Any, |r| r.binding)
+    }
+
+    /// Sets in which equipment the SIM may be.
+    pub(crate) fn set_binding(&mut self, binding: Binding) {
+        if binding != Binding::Any || self.rare.is_some() {
+            self.rare.get_or_insert_default().binding = binding;
+        }
+    }
+
+    /// The gateways that the MME has chosen.
+    pub(crate) fn gateways(&self) -> &[Gateway] {
+        self.rare.as_ref().map_or(&[], |r| &r.gateways)
+    }
+
+    /// Sets the gateways that the MME has chosen.
+    pub(crate) fn set_gateways(&mut self, gateways: Vec<Gateway>) {
+        if !gateways.is_empty() || self.rare.is_some() {
+            self.rare.get_or_insert_default().gateways = gateways;
+        }
     }
 
     /// Whether the SIM has an address of its own somewhere.

@@ -34,6 +34,16 @@ pub(crate) enum Table {
     Cut = 5,
     /// By IMSI and host: cancellations that no MME has answered yet.
     Cancellation = 6,
+    /// By IMSI and host: subscriptions that have changed and whose MMEs have not heard of it.
+    Update = 7,
+    /// By prefix and host: resets that no MME has answered yet.
+    Reset = 8,
+    /// By IMSI: the gateways that MMEs have chosen.
+    Gateway = 9,
+    /// By IMSI: the equipment that the SIM has to be in.
+    Binding = 10,
+    /// By name: the lists of the equipment identity register.
+    Equipment = 11,
 }
 
 impl Table {
@@ -50,6 +60,11 @@ impl Table {
             4 => Self::Location,
             5 => Self::Cut,
             6 => Self::Cancellation,
+            7 => Self::Update,
+            8 => Self::Reset,
+            9 => Self::Gateway,
+            10 => Self::Binding,
+            11 => Self::Equipment,
             _ => return None,
         })
     }

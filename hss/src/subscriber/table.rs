@@ -208,6 +208,7 @@ impl Subscribers {
             plmn: place.plmn,
             since: place.since,
             purged: place.purged,
+            imei: place.imei,
         })
     }
 
@@ -215,6 +216,11 @@ impl Subscribers {
     pub(crate) fn serving_node(&self, subscriber: &Subscriber) -> Option<&ServingNode> {
         let place = subscriber.place.filter(|p| !p.purged)?;
         self.nodes.get(place.node)
+    }
+
+    /// The nodes that any SIM is registered at, or was.
+    pub(crate) fn nodes(&self) -> impl Iterator<Item = &ServingNode> {
+        self.nodes.values()
     }
 
     /// Takes a location into memory; its row is the caller's business.
@@ -231,6 +237,7 @@ impl Subscribers {
                 plmn: location.plmn,
                 since: location.since,
                 purged: location.purged,
+                imei: location.imei,
             })
         });
         let before = self
