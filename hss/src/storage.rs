@@ -14,7 +14,7 @@ use alloc::string::ToString;
 use alloc::vec::Vec;
 
 use heiiki_diameter::SessionIds;
-use heiiki_types::{CallId, Imsi, Now, PersistSeq, Record, StorageInput};
+use heiiki_types::{CallId, HttpResponse, Imsi, Now, PersistSeq, Record, StorageInput};
 
 use crate::admin::Refusal;
 use crate::auc::sqn::{Epoch, Mark};
@@ -40,6 +40,8 @@ pub(crate) enum Deferred {
     Order(CutId),
     /// The reply to an import.
     Imported(CallId, Taken),
+    /// The reply to a change.
+    Reply(CallId, HttpResponse),
 }
 
 impl Hss {
@@ -116,6 +118,7 @@ impl Hss {
             Deferred::Answer(waiting) => self.go_on(now, waiting),
             Deferred::Order(id) => self.order_is_durable(now, id),
             Deferred::Imported(call, taken) => self.reply_to_import(call, taken),
+            Deferred::Reply(call, response) => self.reply(call, response),
         }
     }
 
@@ -125,7 +128,7 @@ impl Hss {
             Deferred::Mark(..) | Deferred::New(..) => {}
             Deferred::Answer(waiting) => self.give_up(now, waiting),
             Deferred::Order(id) => self.order_is_lost(id),
-            Deferred::Imported(call, _) => {
+            Deferred::Imported(call, _) | Deferred::Reply(call, _) => {
                 let response = Refusal::DiskFailed.response::<()>(None);
                 self.reply(call, response);
             }

@@ -19,6 +19,7 @@ use alloc::vec::Vec;
 
 use heiiki_types::{CallId, HttpRequest, HttpResponse, Now};
 
+mod equipment;
 mod openapi;
 mod orders;
 mod refusal;

@@ -6,6 +6,9 @@ use heiiki_types::Imsi;
 use schemars::JsonSchema;
 
 use super::Role;
+use super::equipment::{
+    BindingBody, BindingView, EquipmentList, EquipmentRow, ListBody, ResetBody, ResetView,
+};
 use super::orders::{OrderBody, StampsBody};
 use super::refusal::Body;
 use super::route::{Parameter, Route};
@@ -28,6 +31,8 @@ struct Limit(#[schemars(range(min = 1, max = 1_000))] u16);
 const LIMIT: Parameter = Parameter::new::<Limit>("limit", "The most rows of the answer; 100");
 const AFTER: Parameter =
     Parameter::new::<Imsi>("after", "Where the page begins: `next` of the page before");
+const AFTER_EQUIPMENT: Parameter =
+    Parameter::new::<String>("after", "Where the page begins: `next` of the page before");
 const BEFORE: Parameter =
     Parameter::new::<CutId>("before", "Where the page begins: `next` of the page before");
 
@@ -89,6 +94,53 @@ pub(crate) const ROUTES: &[Route] = &[
     .takes::<OrderBody>()
     .answers::<Certificate<'static>>()
     .fails(&[404, 409]),
+    Route::get(
+        "/v1/subscribers/{imsi}/equipment",
+        "show_binding",
+        Hss::show_binding,
+    )
+    .does("Show in which equipment a SIM may be, and in which it is")
+    .role(Role::Reader)
+    .answers::<BindingView>()
+    .fails(&[404]),
+    Route::put(
+        "/v1/subscribers/{imsi}/equipment",
+        "bind",
+        Hss::change_binding,
+    )
+    .does("Set in which equipment a SIM may be, from its next location update on")
+    .role(Role::Provision)
+    .takes::<BindingBody>()
+    .answers::<BindingBody>()
+    .fails(&[404]),
+    Route::get("/v1/equipment", "list_equipment", Hss::list_equipment)
+        .does("List the rows of the equipment identity register")
+        .role(Role::Reader)
+        .query(&[AFTER_EQUIPMENT, LIMIT])
+        .answers::<EquipmentList<'static>>(),
+    Route::put(
+        "/v1/equipment/{equipment}",
+        "set_equipment",
+        Hss::set_equipment,
+    )
+    .does("Put a TAC, an IMEI, an IMEISV or a range of IMEIs on a list; the narrowest row decides")
+    .role(Role::Provision)
+    .takes::<ListBody>()
+    .answers::<EquipmentRow<'static>>()
+    .fails(&[409]),
+    Route::delete(
+        "/v1/equipment/{equipment}",
+        "remove_equipment",
+        Hss::remove_equipment,
+    )
+    .does("Take a row off the lists")
+    .role(Role::Provision)
+    .with_status(&[204])
+    .fails(&[404]),
+    Route::post("/v1/resets", "reset_mmes", Hss::reset_mmes)
+        .does("Let MMEs register their UEs anew, after a loss of data or a restore from a backup")
+        .takes::<ResetBody>()
+        .answers::<ResetView>(),
     Route::get("/v1/cuts", "list_cuts", Hss::list_cuts)
         .does("List orders, the newest first")
         .role(Role::Reader)

@@ -19,7 +19,7 @@ fn equipment_is_named_in_five_ways() {
         "3560920407930142",
         "35609204000000-35609204099999",
     ] {
-        assert_eq!(alloc::string::ToString::to_string(&key(text)), text);
+        assert_eq!(key(text).to_string(), text);
     }
     assert_eq!(key("356092040793015"), key("35609204079301"));
     // A range that is all of a TAC, or one device, is that.

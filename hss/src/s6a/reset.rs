@@ -27,6 +27,12 @@ impl Hss {
     /// none. Tells how many requests will be sent; they leave one by one, a pause of
     /// [`Timers::reset`](crate::Timers::reset) between them.
     pub fn reset_peers(&mut self, now: Now, prefixes: &[UserId]) -> usize {
+        let count = self.begin_reset(now, prefixes);
+        self.settle(now);
+        count
+    }
+
+    pub(crate) fn begin_reset(&mut self, now: Now, prefixes: &[UserId]) -> usize {
         let nodes = self.known_nodes();
         let prefixes: Vec<String> = match prefixes {
             [] => Vec::from([String::new()]),
@@ -52,7 +58,6 @@ impl Hss {
         }
         self.tell(Event::ResetBegun { requests: count });
         self.send_due_resets(now);
-        self.settle(now);
         count
     }
 
