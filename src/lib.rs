@@ -45,6 +45,8 @@
 //! loopback sockets, and [`driver`] holds the servers.
 
 #[cfg(feature = "cli")]
+pub mod audit;
+#[cfg(feature = "cli")]
 pub mod cli;
 #[cfg(feature = "cli")]
 pub mod driver;

@@ -104,6 +104,15 @@ pub enum StreamInput {
     },
 }
 
+impl StreamOutput {
+    /// The connection that it is about.
+    pub const fn conn(&self) -> ConnId {
+        match self {
+            Self::Connect { conn, .. } | Self::Send { conn, .. } | Self::Close { conn } => *conn,
+        }
+    }
+}
+
 /// What a node wants of its byte streams.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StreamOutput {

@@ -1,16 +1,18 @@
 //! HTTP/1.1 for the administrative interfaces: a server that turns calls into values, and a client.
 //!
 //! The server checks the `Host` header (a page on another site must not reach a loopback service
-//! through a name that resolves to it) and the size of the body. Tokens are the callee's business.
+//! through a name that resolves to it), bounds connections, sizes and times, and speaks TLS where it
+//! is given a certificate. Tokens are the callee's business.
 
 use core::convert::Infallible;
 use core::future::Future;
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 use core::pin::Pin;
 use core::task::{Context, Poll};
 use core::time::Duration;
+use std::collections::BTreeMap;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use heiiki_types::{Headers, HttpRequest, HttpResponse, Method, Token};
@@ -20,8 +22,11 @@ use hyper::body::{Frame, Incoming};
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode, header};
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
+
+use crate::tls::{Acceptor, Connector};
 
 /// Octets of the largest body that is read.
 pub const MAX_BODY: usize = 16 << 20;
@@ -38,43 +43,127 @@ pub enum Reply {
 /// The future of a [`Reply`].
 pub type ReplyFuture = Pin<Box<dyn Future<Output = Reply> + Send>>;
 
-/// Answers one call.
-pub type Handler = Arc<dyn Fn(HttpRequest) -> ReplyFuture + Send + Sync>;
+/// Answers one call, given where it comes from.
+pub type Handler = Arc<dyn Fn(HttpRequest, SocketAddr) -> ReplyFuture + Send + Sync>;
 
-/// Serves calls until the future is dropped.
-pub async fn serve(listener: TcpListener, handler: Handler) {
-    let Ok(local) = listener.local_addr() else {
-        return;
-    };
-    let hosts: Arc<[String]> = Arc::new([
-        local.to_string(),
-        local.ip().to_string(),
-        format!("localhost:{}", local.port()),
-        "localhost".to_owned(),
-    ]);
+/// Open connections.
+const MAX_CONNECTIONS: usize = 256;
+/// Open connections of one address.
+const MAX_CONNECTIONS_OF_ADDRESS: usize = 128;
+/// How long the head of a request may take, and the TLS handshake before it.
+const HEAD_WITHIN: Duration = Duration::from_secs(10);
+/// How long the body of a request may take.
+const BODY_WITHIN: Duration = Duration::from_secs(60);
+/// Octets of the largest head of a request.
+const MAX_HEAD: usize = 64 << 10;
+
+/// The open connections, by address.
+#[derive(Clone, Default)]
+struct Connections(Arc<Mutex<BTreeMap<IpAddr, usize>>>);
+
+/// One of them.
+struct Place {
+    connections: Connections,
+    from: IpAddr,
+}
+
+impl Connections {
+    fn take(&self, from: IpAddr) -> Option<Place> {
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let all: usize = counts.values().sum();
+        let of_address = counts.get(&from).copied().unwrap_or(0);
+        if all >= MAX_CONNECTIONS || of_address >= MAX_CONNECTIONS_OF_ADDRESS {
+            return None;
+        }
+        counts.insert(from, of_address + 1);
+        Some(Place {
+            connections: self.clone(),
+            from,
+        })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let counts = &self.connections.0;
+        let mut counts = counts.lock().unwrap_or_else(PoisonError::into_inner);
+        match counts.get_mut(&self.from) {
+            Some(count) if *count > 1 => *count -= 1,
+            _ => drop(counts.remove(&self.from)),
+        }
+    }
+}
+
+/// The names by which a server may be called in the `Host` header.
+fn host_names(local: SocketAddr, tls: Option<&Acceptor>) -> Vec<String> {
+    let mut names = vec![local.ip().to_string()];
+    if local.ip().is_loopback() {
+        names.push("localhost".to_owned());
+    }
+    names.extend(tls.into_iter().flat_map(Acceptor::names).cloned());
+    let with_port: Vec<String> = names
+        .iter()
+        .map(|n| format!("{n}:{}", local.port()))
+        .chain([local.to_string()])
+        .collect();
+    names.extend(with_port);
+    names
+}
+
+/// Serves calls until the future is dropped, over TLS if `tls` is given.
+pub async fn serve(listener: TcpListener, tls: Option<Acceptor>, handler: Handler) {
+    let connections = Connections::default();
     loop {
-        let Ok((stream, _)) = listener.accept().await else {
+        let Ok((stream, from)) = listener.accept().await else {
             tokio::time::sleep(Duration::from_millis(50)).await;
             continue;
         };
-        let (handler, hosts) = (Arc::clone(&handler), Arc::clone(&hosts));
+        // Beyond the limits a caller is told nothing: telling would take a place.
+        let (Some(place), Ok(local)) = (connections.take(from.ip()), stream.local_addr()) else {
+            continue;
+        };
+        let (handler, tls) = (Arc::clone(&handler), tls.clone());
         tokio::spawn(async move {
-            let service = service_fn(move |request| {
-                let (handler, hosts) = (Arc::clone(&handler), Arc::clone(&hosts));
-                async move { Ok::<_, Infallible>(answer(request, &handler, &hosts).await) }
-            });
-            let mut server = hyper::server::conn::http1::Builder::new();
-            server.timer(hyper_util::rt::TokioTimer::new());
-            server.header_read_timeout(Duration::from_secs(10));
-            // A peer that breaks off in the middle is no news.
-            let _ = server.serve_connection(TokioIo::new(stream), service).await;
+            let _place = place;
+            let hosts: Arc<[String]> = host_names(local, tls.as_ref()).into();
+            let _ = stream.set_nodelay(true);
+            let Some(tls) = tls else {
+                serve_one(stream, from, handler, hosts).await;
+                return;
+            };
+            if let Ok(Ok(stream)) = tokio::time::timeout(HEAD_WITHIN, tls.accept(stream)).await {
+                serve_one(stream, from, handler, hosts).await;
+            }
         });
     }
 }
 
+async fn serve_one(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    from: SocketAddr,
+    handler: Handler,
+    hosts: Arc<[String]>,
+) {
+    let service = service_fn(move |request| {
+        let (handler, hosts) = (Arc::clone(&handler), Arc::clone(&hosts));
+        async move { Ok::<_, Infallible>(answer(request, from, &handler, &hosts).await) }
+    });
+    let mut server = hyper::server::conn::http1::Builder::new();
+    server.timer(hyper_util::rt::TokioTimer::new());
+    server.header_read_timeout(HEAD_WITHIN);
+    server.max_buf_size(MAX_HEAD);
+    // A peer that breaks off in the middle is no news.
+    let _ = server.serve_connection(TokioIo::new(stream), service).await;
+}
+
 type Body = BoxBody<Bytes, Infallible>;
 
-async fn answer(request: Request<Incoming>, handler: &Handler, hosts: &[String]) -> Response<Body> {
+async fn answer(
+    request: Request<Incoming>,
+    from: SocketAddr,
+    handler: &Handler,
+    hosts: &[String],
+) -> Response<Body> {
     let request = match read(request, hosts).await {
         Ok(request) => request,
         Err((status, why)) => {
@@ -82,7 +171,7 @@ async fn answer(request: Request<Incoming>, handler: &Handler, hosts: &[String])
             return json(status.as_u16(), body.into());
         }
     };
-    match handler(request).await {
+    match handler(request, from).await {
         Reply::Whole(response) => {
             let mut answer = json(response.status, response.body.into());
             for (name, value) in response.headers.iter() {
@@ -136,9 +225,10 @@ async fn read(
             headers.set(name, value.to_owned());
         }
     }
-    let body = Limited::new(request.into_body(), MAX_BODY)
-        .collect()
+    let body = Limited::new(request.into_body(), MAX_BODY).collect();
+    let body = tokio::time::timeout(BODY_WITHIN, body)
         .await
+        .map_err(|_| (StatusCode::REQUEST_TIMEOUT, "the body took too long"))?
         .map_err(|_| {
             (
                 StatusCode::PAYLOAD_TOO_LARGE,
@@ -190,46 +280,74 @@ impl hyper::body::Body for Lines {
     }
 }
 
+/// A server that is called.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Target {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// How it is known, over TLS; `None` in clear text.
+    pub tls: Option<Connector>,
+}
+
+impl From<SocketAddr> for Target {
+    fn from(address: SocketAddr) -> Self {
+        Self { address, tls: None }
+    }
+}
+
 /// Makes one call and returns the whole answer.
 ///
 /// # Errors
-/// When the server cannot be reached, breaks off, or does not answer within `timeout`.
+/// When the server cannot be reached, is not who it should be, breaks off, or does not answer
+/// within `timeout`.
 pub async fn call(
-    server: SocketAddr,
+    server: impl Into<Target>,
     request: &HttpRequest,
     timeout: Duration,
 ) -> io::Result<HttpResponse> {
+    let server = server.into();
     let exchange = async {
-        let stream = TcpStream::connect(server).await?;
+        let stream = TcpStream::connect(server.address).await?;
         let _ = stream.set_nodelay(true);
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
-            .await
-            .map_err(other)?;
-        let connection = tokio::spawn(connection);
-        let response = sender
-            .send_request(build(server, request)?)
-            .await
-            .map_err(other)?;
-        let status = response.status().as_u16();
-        let mut headers = Headers::default();
-        let etag = response.headers().get(header::ETAG);
-        if let Some(value) = etag.and_then(|v| v.to_str().ok()) {
-            headers.set("etag", value.to_owned());
+        match &server.tls {
+            Some(tls) => exchange(tls.connect(stream).await?, server.address, request).await,
+            None => exchange(stream, server.address, request).await,
         }
-        let body = Limited::new(response.into_body(), MAX_BODY)
-            .collect()
-            .await
-            .map_err(io::Error::other)?;
-        connection.abort();
-        Ok(HttpResponse {
-            status,
-            body: body.to_bytes().to_vec(),
-            headers,
-        })
     };
     tokio::time::timeout(timeout, exchange)
         .await
         .unwrap_or_else(|e| Err(e.into()))
+}
+
+async fn exchange(
+    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    server: SocketAddr,
+    request: &HttpRequest,
+) -> io::Result<HttpResponse> {
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+        .await
+        .map_err(other)?;
+    let connection = tokio::spawn(connection);
+    let response = sender
+        .send_request(build(server, request)?)
+        .await
+        .map_err(other)?;
+    let status = response.status().as_u16();
+    let mut headers = Headers::default();
+    let etag = response.headers().get(header::ETAG);
+    if let Some(value) = etag.and_then(|v| v.to_str().ok()) {
+        headers.set("etag", value.to_owned());
+    }
+    let body = Limited::new(response.into_body(), MAX_BODY)
+        .collect()
+        .await
+        .map_err(io::Error::other)?;
+    connection.abort();
+    Ok(HttpResponse {
+        status,
+        body: body.to_bytes().to_vec(),
+        headers,
+    })
 }
 
 fn other(error: hyper::Error) -> io::Error {
@@ -269,7 +387,7 @@ mod tests {
     async fn server() -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let handler: Handler = Arc::new(|request| {
+        let handler: Handler = Arc::new(|request, _| {
             Box::pin(async move {
                 if request.path() == "/lines" {
                     let (tx, rx) = mpsc::channel(4);
@@ -286,7 +404,7 @@ mod tests {
                 })
             })
         });
-        tokio::spawn(serve(listener, handler));
+        tokio::spawn(serve(listener, None, handler));
         address
     }
 
@@ -322,5 +440,29 @@ mod tests {
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await.unwrap();
         assert!(answer.starts_with("HTTP/1.1 421"), "{answer}");
+    }
+
+    #[tokio::test]
+    async fn one_address_has_a_share_of_the_connections() {
+        use tokio::io::AsyncReadExt as _;
+        let address = server().await;
+        let mut held = Vec::new();
+        for _ in 0..MAX_CONNECTIONS_OF_ADDRESS {
+            held.push(TcpStream::connect(address).await.unwrap());
+        }
+        let mut more = TcpStream::connect(address).await.unwrap();
+        assert_eq!(
+            more.read(&mut [0; 1]).await.unwrap_or(0),
+            0,
+            "closed at once"
+        );
+        drop(held);
+        let timeout = Duration::from_secs(10);
+        loop {
+            // The server hears of the closed ones one by one.
+            if call(address, &request("/"), timeout).await.is_ok() {
+                break;
+            }
+        }
     }
 }

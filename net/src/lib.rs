@@ -23,4 +23,6 @@ pub mod sctp;
 #[cfg(feature = "sockets")]
 pub mod stream;
 #[cfg(feature = "sockets")]
+pub mod tls;
+#[cfg(feature = "sockets")]
 pub mod udp;

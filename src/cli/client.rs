@@ -1,20 +1,19 @@
 //! Calls to a running server's administrative interface.
 
-use core::net::SocketAddr;
 use core::time::Duration;
 use std::path::PathBuf;
 
 use clap::Args;
-use heiiki_net::http;
+use heiiki_net::http::{self, Target};
 use heiiki_types::{HttpRequest, HttpResponse, Method, Token};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use zeroize::Zeroize as _;
 
 use super::failure::Failure;
-use super::{node, token};
+use super::{node, tls, token};
 use crate::driver::Runtime;
-use crate::file::{self, Admin, Mistakes};
+use crate::file::{self, Admin, AdminUrl, Mistakes, admin_url};
 
 /// How long a server may take to answer: longer than it waits for anything itself.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -26,35 +25,39 @@ pub(super) struct ServerArgs {
     /// The server's own configuration file: its address and its token file are in it
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// The server's address, such as `http://127.0.0.1:8081`, instead of the configuration file's
+    /// The server's address, such as `http://127.0.0.1:8081` or `https://10.0.0.1:8081`, instead of
+    /// the configuration file's
     #[arg(long, value_name = "URL", value_parser = address)]
-    url: Option<SocketAddr>,
+    url: Option<AdminUrl>,
     /// The file with the token, instead of the configuration file's
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
+    /// Whom the server's certificate comes from, a PEM file, for https
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
+    /// The name that the server's certificate has, where it is not the address
+    #[arg(long, value_name = "NAME")]
+    server_name: Option<String>,
 }
 
-/// Reads `http://ADDRESS:PORT`, or only `ADDRESS:PORT`.
-fn address(text: &str) -> Result<SocketAddr, String> {
-    if text.starts_with("https://") {
-        return Err(
-            "the interface is on loopback and speaks HTTP: write http://ADDRESS:PORT".into(),
-        );
+/// Reads `http://ADDRESS:PORT`, `https://ADDRESS:PORT`, or only `ADDRESS:PORT`.
+fn address(text: &str) -> Result<AdminUrl, String> {
+    let url = admin_url(text)
+        .ok_or("write http://ADDRESS:PORT, such as http://127.0.0.1:8081, or https://...")?;
+    if !url.tls && !url.address.ip().is_loopback() {
+        return Err(format!(
+            "the token would travel in clear text: write https://{}",
+            url.address
+        ));
     }
-    let address = text
-        .strip_prefix("http://")
-        .unwrap_or(text)
-        .trim_end_matches('/');
-    address
-        .parse()
-        .map_err(|_| "write http://ADDRESS:PORT, such as http://127.0.0.1:8081".into())
+    Ok(url)
 }
 
 /// A server that can be called.
 #[derive(Debug)]
 pub(super) struct Client {
     runtime: Runtime,
-    server: SocketAddr,
+    server: Target,
     token: Token,
     what: &'static str,
 }
@@ -67,8 +70,8 @@ impl ServerArgs {
         usual: &str,
         load: impl FnOnce(&std::path::Path) -> Result<Admin, Mistakes>,
     ) -> Result<Client, Failure> {
-        let (server, token_file, config) = match (self.url, &self.token_file) {
-            (Some(url), Some(file)) => (url, file.clone(), None),
+        let (url, token_file, config, ca) = match (self.url.clone(), &self.token_file) {
+            (Some(url), Some(file)) => (url, file.clone(), None, self.ca.clone()),
             (url, file) => {
                 if url.is_some() && self.config.is_none() {
                     return Err(Failure::usage(
@@ -79,10 +82,28 @@ impl ServerArgs {
                 let config = self.config.clone().unwrap_or_else(|| PathBuf::from(usual));
                 let admin = load(&config)?;
                 let token_file = file.clone().unwrap_or(admin.token_file);
-                (url.unwrap_or(admin.listen), token_file, Some(config))
+                let own = AdminUrl {
+                    address: admin.listen,
+                    tls: admin.tls.is_some(),
+                };
+                // A certificate that nobody else made vouches for itself.
+                let theirs = admin.tls.map(|tls| tls.ca.unwrap_or(tls.certificate));
+                let ca = self.ca.clone().or(theirs);
+                (url.unwrap_or(own), token_file, Some(config), ca)
             }
         };
-        if server.port() == 0 {
+        if url.tls && ca.is_none() {
+            return Err(Failure::usage(
+                "https needs to know whom the certificate comes from",
+                "add --ca FILE",
+            ));
+        }
+        let name = self.server_name.as_deref();
+        let server = tls::target(&url, ca.as_deref(), name).map_err(|e| {
+            let help = "--ca names a PEM file with certificates, --server-name a DNS name";
+            Failure::usage(e.to_string(), help)
+        })?;
+        if server.address.port() == 0 {
             let help = "give the address of its `ready` line: --url http://ADDRESS:PORT";
             return Err(Failure::usage(
                 format!("the file leaves the port of the {what} to the system"),
@@ -125,7 +146,7 @@ impl Client {
             body,
             headers: heiiki_types::Headers::default(),
         };
-        let server = self.server;
+        let server = self.server.clone();
         let answer = self.runtime.wait(async move {
             let answer = http::call(server, &request, TIMEOUT).await;
             // It may have held the keys of SIMs.
@@ -135,7 +156,10 @@ impl Client {
         answer.and_then(|answer| answer).map_err(|error| {
             let help = "is it running, and is this its address? Its `ready` line has it";
             Failure::failed(
-                format!("the {} at {server} does not answer: {error}", self.what),
+                format!(
+                    "the {} at {} does not answer: {error}",
+                    self.what, self.server.address
+                ),
                 help,
             )
         })
@@ -260,15 +284,19 @@ mod tests {
 
     #[test]
     fn addresses_of_servers() {
-        let expected: SocketAddr = "127.0.0.1:8081".parse().unwrap();
+        let expected = AdminUrl {
+            address: "127.0.0.1:8081".parse().unwrap(),
+            tls: false,
+        };
         for text in [
             "127.0.0.1:8081",
             "http://127.0.0.1:8081",
             "http://127.0.0.1:8081/",
         ] {
-            assert_eq!(address(text), Ok(expected), "{text}");
+            assert_eq!(address(text).as_ref(), Ok(&expected), "{text}");
         }
-        for text in ["https://127.0.0.1:8081", "http://127.0.0.1", "hss:8081", ""] {
+        assert!(address("https://10.0.0.1:8081").unwrap().tls);
+        for text in ["http://10.0.0.1:8081", "http://127.0.0.1", "hss:8081", ""] {
             assert!(address(text).is_err(), "{text}");
         }
     }

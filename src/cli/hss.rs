@@ -10,8 +10,8 @@ use super::failure::{Exit, Failure, Outcome};
 use super::logging::LogArgs;
 use super::node::{self, Config};
 use super::signal::Stop;
-use super::{aka, out, subscriber};
-use crate::driver::HssServer;
+use super::{aka, audit, out, subscriber};
+use crate::driver::{AuditLog, HssServer};
 use crate::file;
 use crate::log::NodeEvent;
 
@@ -40,13 +40,15 @@ enum Command {
     Serve(Serve),
     Subscriber(subscriber::SubscriberCommand),
     Aka(aka::Aka),
+    Audit(audit::Audit),
     Openapi(Openapi),
 }
 
 /// Run the HSS in the foreground
 ///
-/// Once it serves it prints one line, `ready hss s6a=ADDRESS admin=ADDRESS token_file=PATH`. SIGTERM
-/// and SIGINT end it cleanly with exit code 0. Tokens are made at the first start.
+/// Once it serves it prints one line, `ready hss s6a=ADDRESS admin=ADDRESS token_file=PATH
+/// audit_head=NUMBER:HASH`, with `s6a_tls=ADDRESS` where it listens for TLS. SIGTERM and SIGINT end it
+/// cleanly with exit code 0. Tokens are made at the first start.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -77,6 +79,7 @@ pub(super) fn execute(hss: Hss) -> Outcome {
         Command::Serve(args) => serve(&args),
         Command::Subscriber(command) => subscriber::execute(command),
         Command::Aka(command) => aka::execute(command),
+        Command::Audit(command) => audit::execute(command),
         Command::Openapi(Openapi {}) => openapi(),
     }
 }
@@ -85,6 +88,11 @@ fn openapi() -> Outcome {
     let document = heiiki_hss::admin::document();
     out::line(format_args!("{document:#}"))?;
     Ok(Exit::Done)
+}
+
+/// ` key=value`, where there is one.
+fn word(key: &str, value: Option<impl core::fmt::Display>) -> String {
+    value.map_or_else(String::new, |value| format!(" {key}={value}"))
 }
 
 fn serve(args: &Serve) -> Outcome {
@@ -111,10 +119,12 @@ fn serve(args: &Serve) -> Outcome {
         return Err(Failure::failed("the HSS could not read its store", help));
     }
     out::line(format_args!(
-        "ready hss s6a={} admin={} token_file={}",
+        "ready hss s6a={} admin={} token_file={}{}{}",
         server.s6a(),
         server.admin(),
         node::path_word(&file.admin.token_file),
+        word("s6a_tls", server.s6a_tls()),
+        word("audit_head", server.audit().map(AuditLog::head)),
     ))?;
     let signal = stop.wait();
     tracing::info!("{signal}: saying goodbye to the peers");

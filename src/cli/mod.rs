@@ -9,6 +9,7 @@
 //! | 64 | wrong usage, a bad file, or a node that cannot start as its file says |
 
 mod aka;
+mod audit;
 mod check;
 mod client;
 mod config;
@@ -25,6 +26,7 @@ mod run;
 mod signal;
 mod soak;
 mod subscriber;
+mod tls;
 mod token;
 mod ue_sim;
 mod up;

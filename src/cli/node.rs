@@ -16,8 +16,8 @@ use heiiki_pgw::{PgwConfig, Tokens as PgwTokens};
 use heiiki_types::{Ambr, Arp, Key128, Prefix, Rng, Token};
 
 use super::failure::Failure;
-use super::token;
-use crate::driver::{HssSetup, PgwSetup, PgwStartError, Runtime, StartError, Taps};
+use super::{tls, token};
+use crate::driver::{AuditLog, HssSetup, PgwSetup, PgwStartError, Runtime, StartError, Taps};
 use crate::file::{self, HssFile, Operator, PgwFile, RefuseAt, Secrets, SimState, Subscriber};
 use crate::lab::wiring;
 
@@ -117,7 +117,7 @@ pub(super) fn hss(path: &Path, file: &HssFile, rng: &mut Rng) -> Result<HssSetup
     for (place, entry) in file.gateways.iter().enumerate() {
         let key = format!("gateway[{place}].token_file");
         // On one machine the gateway may start later: both take the token that is there first.
-        let token = if entry.admin.ip().is_loopback() {
+        let token = if entry.admin.address.ip().is_loopback() {
             config.token(&key, &entry.token_file, rng)?
         } else {
             token::read(&entry.token_file).map_err(|u| {
@@ -125,7 +125,8 @@ pub(super) fn hss(path: &Path, file: &HssFile, rng: &mut Rng) -> Result<HssSetup
                 config.blame(&key, &u.problem, help)
             })?
         };
-        addresses.insert(entry.name.clone(), entry.admin);
+        let target = tls::gateway(config, place, entry)?;
+        addresses.insert(entry.name.clone(), target);
         let apns = entry.apns.clone();
         gateways.push(Gateway {
             name: entry.name.clone(),
@@ -134,6 +135,13 @@ pub(super) fn hss(path: &Path, file: &HssFile, rng: &mut Rng) -> Result<HssSetup
         });
     }
     config.store(&file.store)?;
+    let audit = AuditLog::open(&file.store, file.audit_rotate_at).map_err(|e| {
+        let problem = format!(
+            "the audit log in {} cannot be had: {e}",
+            file.store.display()
+        );
+        config.blame("store", &problem, "see `hss audit verify`")
+    })?;
     Ok(HssSetup {
         taps: Taps::default(),
         config: hss_config(file, gateways),
@@ -149,6 +157,9 @@ pub(super) fn hss(path: &Path, file: &HssFile, rng: &mut Rng) -> Result<HssSetup
         admin: file.admin.listen,
         journal: file.store.join("hss.journal"),
         gateways: addresses,
+        s6a_tls: tls::s6a(config, file)?,
+        admin_tls: tls::admin(config, &file.admin)?,
+        audit: Some(audit),
     })
 }
 
@@ -259,7 +270,7 @@ pub(super) fn subscribed(apn: file::SubscribedApn, ambr: Ambr) -> SubscribedApn 
 pub(super) fn hss_key(error: &StartError) -> Option<String> {
     match error.key {
         "s6a" => Some("s6a.listen".to_owned()),
-        "admin.listen" | "store" => Some(error.key.to_owned()),
+        "admin.listen" | "s6a.tls.listen" | "store" => Some(error.key.to_owned()),
         _ => None,
     }
 }
@@ -280,6 +291,7 @@ pub(super) fn pgw(path: &Path, file: &PgwFile, rng: &mut Rng) -> Result<PgwSetup
         taps: Taps::default(),
         config: pgw_config(file, tokens),
         admin: file.admin.listen,
+        admin_tls: tls::admin(config, &file.admin)?,
         journal: file.store.join("pgw.journal"),
     })
 }

@@ -10,8 +10,13 @@ use heiiki_net::http::{Handler, Reply};
 use heiiki_types::{CallId, HttpRequest, HttpResponse};
 use tokio::sync::{broadcast, mpsc, oneshot};
 
+use super::AuditLog;
+use crate::audit::select::Note;
+
 /// Lines that a slow reader of events may be behind before it misses some.
 const EVENTS_BEHIND: usize = 4_096;
+/// Characters of a refused path that are noted.
+const PATH_NOTED: usize = 256;
 /// How long a call may wait for the machine: longer than anything that a machine waits for.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 
@@ -116,25 +121,50 @@ impl Admin {
     }
 
     /// The handler of an HTTP server: everything is the machine's to answer. Where it answers a
-    /// call for `/v1/events` with 200, the caller may listen.
+    /// call for `/v1/events` with 200, the caller may listen; where it does so for
+    /// `/v1/audit/head`, the caller gets the head of `audit`. Calls without a token that allows
+    /// them are noted there.
     pub fn handler(
         &self,
         events: Events,
+        audit: Option<AuditLog>,
         deliver: impl Fn(CallId, HttpRequest) + Send + Sync + 'static,
     ) -> Handler {
         let (admin, deliver) = (self.clone(), Arc::new(deliver));
-        Arc::new(move |request| {
+        Arc::new(move |request, from| {
             let (admin, events, deliver) = (admin.clone(), events.clone(), Arc::clone(&deliver));
+            let audit = audit.clone();
             Box::pin(async move {
-                let listen = request.path() == "/v1/events";
+                let (method, path) = (request.method, request.path().to_owned());
                 let response = admin.call(request, &*deliver).await;
-                if listen && response.status == 200 {
-                    Reply::Lines(events.listen())
-                } else {
-                    Reply::Whole(response)
+                match (response.status, &*path, &audit) {
+                    (200, "/v1/events", _) => Reply::Lines(events.listen()),
+                    (200, "/v1/audit/head", Some(audit)) => Reply::Whole(audit_head(audit)),
+                    (status @ (401 | 403), _, Some(audit)) => {
+                        let method = format!("{method:?}").to_uppercase();
+                        let path: String = path.chars().take(PATH_NOTED).collect();
+                        audit.take(Note::refused_call(Some(from), status, &method, &path));
+                        Reply::Whole(response)
+                    }
+                    _ => Reply::Whole(response),
                 }
             })
         })
+    }
+}
+
+/// Where the audit log stands, as far as it is durable.
+fn audit_head(audit: &AuditLog) -> HttpResponse {
+    let head = audit.head();
+    let body = serde_json::json!({
+        "seq": head.seq,
+        "hash": heiiki_types::to_hex(&head.hash),
+        "head": head.to_string(),
+    });
+    HttpResponse {
+        status: 200,
+        body: body.to_string().into_bytes(),
+        headers: heiiki_types::Headers::default(),
     }
 }
 
@@ -156,7 +186,7 @@ mod tests {
     /// A machine that answers every call with this status.
     fn handler(admin: &Admin, events: &Events, status: u16) -> Handler {
         let machine = admin.clone();
-        admin.handler(events.clone(), move |call, _| {
+        admin.handler(events.clone(), None, move |call, _| {
             let body = b"{}".to_vec();
             machine.reply(
                 call,
@@ -172,17 +202,19 @@ mod tests {
     #[tokio::test]
     async fn events_stream_to_whom_the_machine_lets_listen() {
         let (admin, events) = (Admin::default(), Events::default());
-        let Reply::Lines(mut lines) = handler(&admin, &events, 200)(get("/v1/events")).await else {
+        let from = "127.0.0.1:4000".parse().unwrap();
+        let Reply::Lines(mut lines) = handler(&admin, &events, 200)(get("/v1/events"), from).await
+        else {
             panic!("the caller may listen");
         };
         events.publish(&serde_json::json!({ "event": "serving" }));
         assert_eq!(lines.recv().await.unwrap(), "{\"event\":\"serving\"}\n");
-        let refused = handler(&admin, &events, 401)(get("/v1/events")).await;
+        let refused = handler(&admin, &events, 401)(get("/v1/events"), from).await;
         assert!(matches!(
             refused,
             Reply::Whole(HttpResponse { status: 401, .. })
         ));
-        let other = handler(&admin, &events, 200)(get("/v1/cuts")).await;
+        let other = handler(&admin, &events, 200)(get("/v1/cuts"), from).await;
         assert!(matches!(other, Reply::Whole(_)));
     }
 }

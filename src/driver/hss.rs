@@ -6,9 +6,10 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use heiiki_hss::{Hss, HssConfig, Input, Output, SubscriberImport, Tokens};
-use heiiki_net::http;
 use heiiki_net::reactor::{Limits, Reactor};
-use heiiki_types::{ConnId, HttpRequest, Rng, StreamInput, StreamOutput};
+use heiiki_net::{http, tls};
+use heiiki_types::{ConnId, HttpRequest, Lane, Rng, StreamInput, StreamOutput};
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::admin::{Admin, Events};
@@ -16,8 +17,10 @@ use super::listen::{StartError, listen};
 use super::runtime::Runtime;
 use super::storage::Storage;
 use super::thread::{Inbox, NodeThread, Side, Waiting};
-use super::{Sink, Taps};
+use super::tls_streams::TlsStreams;
+use super::{AuditLog, Sink, Taps};
 use crate::Link;
+use crate::audit::select::Note;
 use crate::log::{Frame, NodeEvent};
 
 /// How long a gateway may take to answer before the machine hears that it did not.
@@ -40,7 +43,13 @@ pub struct HssSetup {
     /// Its journal.
     pub journal: PathBuf,
     /// The HTTP interface of each gateway.
-    pub gateways: BTreeMap<String, SocketAddr>,
+    pub gateways: BTreeMap<String, http::Target>,
+    /// S6a over TLS: where, and as whom.
+    pub s6a_tls: Option<(SocketAddr, tls::Acceptor)>,
+    /// As whom it answers operators over TLS; in clear text without.
+    pub admin_tls: Option<tls::Acceptor>,
+    /// Where refusals, orders and changes are recorded.
+    pub audit: Option<AuditLog>,
 }
 
 impl core::fmt::Debug for HssSetup {
@@ -56,8 +65,11 @@ impl core::fmt::Debug for HssSetup {
 pub struct HssServer {
     node: Option<NodeThread<Hss>>,
     tasks: Vec<JoinHandle<()>>,
+    tls_streams: Option<std::sync::mpsc::Receiver<()>>,
     s6a: SocketAddr,
+    s6a_tls: Option<SocketAddr>,
     admin: SocketAddr,
+    audit: Option<AuditLog>,
 }
 
 impl HssServer {
@@ -92,15 +104,21 @@ impl HssServer {
             local: s6a_address,
             peers: BTreeMap::new(),
         };
+        let (audit, tls) = (setup.audit, setup.s6a_tls);
+        let tls = TlsStreams::start(runtime, tls, &inbox, audit.as_ref())?;
         let (calls, events) = (Admin::default(), Events::default());
         let handler = {
             let inbox = inbox.clone();
             let deliver = move |call, request| inbox.send(Input::Admin { call, request });
-            calls.handler(events.clone(), deliver)
+            calls.handler(events.clone(), audit.clone(), deliver)
         };
-        let served = runtime.handle().spawn(http::serve(admin, handler));
+        let served = runtime
+            .handle()
+            .spawn(http::serve(admin, setup.admin_tls, handler));
         let side = Router {
             inbox: inbox.clone(),
+            tls_streams: tls.outputs,
+            audit: audit.clone(),
             storage,
             calls,
             events,
@@ -121,8 +139,11 @@ impl HssServer {
         Ok(Self {
             node: Some(node),
             tasks: vec![served],
+            tls_streams: tls.ended,
             s6a: s6a_address,
+            s6a_tls: tls.address,
             admin: admin_address,
+            audit,
         })
     }
 
@@ -134,6 +155,16 @@ impl HssServer {
     /// Where it listens for MMEs.
     pub const fn s6a(&self) -> SocketAddr {
         self.s6a
+    }
+
+    /// Where it listens for MMEs over TLS.
+    pub const fn s6a_tls(&self) -> Option<SocketAddr> {
+        self.s6a_tls
+    }
+
+    /// Its audit log.
+    pub const fn audit(&self) -> Option<&AuditLog> {
+        self.audit.as_ref()
     }
 
     /// Where it listens for operators.
@@ -150,16 +181,22 @@ impl HssServer {
             node.inbox().act(Hss::stop);
             node.stop();
         }
+        if let Some(ended) = self.tls_streams.take() {
+            // It ends when the node's thread no longer sends: nothing is ever said here.
+            let _ = ended.recv_timeout(Duration::from_secs(2));
+        }
     }
 }
 
 /// Where the outputs of the machine go.
 struct Router {
     inbox: Inbox<Hss>,
+    tls_streams: Option<mpsc::UnboundedSender<StreamOutput>>,
+    audit: Option<AuditLog>,
     storage: Storage,
     calls: Admin,
     events: Events,
-    gateways: BTreeMap<String, SocketAddr>,
+    gateways: BTreeMap<String, http::Target>,
     runtime: tokio::runtime::Handle,
     sink: Sink,
     tap: StreamTap,
@@ -219,7 +256,13 @@ impl Side<Hss> for Router {
                 if self.tap.taps.is_on() {
                     self.tap.sent(&output);
                 }
-                reactor.act(output);
+                let conn = output.conn();
+                match &self.tls_streams {
+                    Some(tls) if conn.is_accepted() && conn.lane() == Lane::Tls => {
+                        drop(tls.send(output));
+                    }
+                    _ => reactor.act(output),
+                }
             }
             Output::AdminReply { call, response } => self.calls.reply(call, response),
             Output::GatewayCall {
@@ -235,6 +278,11 @@ impl Side<Hss> for Router {
                 }
             }
             Output::Event(event) => {
+                if let Some(audit) = &self.audit
+                    && let Some(note) = Note::of(&event)
+                {
+                    audit.take(note);
+                }
                 let entry = (self.sink)(NodeEvent::Hss(event));
                 self.events.publish(&entry);
             }
@@ -245,7 +293,7 @@ impl Side<Hss> for Router {
 impl Router {
     fn call_gateway(&self, call: heiiki_types::CallId, gateway: &str, request: HttpRequest) {
         let inbox = self.inbox.clone();
-        let Some(address) = self.gateways.get(gateway).copied() else {
+        let Some(address) = self.gateways.get(gateway).cloned() else {
             inbox.send(Input::GatewayReply {
                 call,
                 result: Err(()),

@@ -6,6 +6,7 @@
 
 mod access;
 mod admin;
+pub mod audit;
 mod hss;
 mod listen;
 mod pgw;
@@ -13,6 +14,7 @@ mod runtime;
 mod socket;
 mod storage;
 mod thread;
+mod tls_streams;
 mod worker;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,6 +23,7 @@ use heiiki_net::clock;
 
 pub use access::{AccessServer, AccessSetup};
 pub use admin::{Admin, Events};
+pub use audit::AuditLog;
 pub use hss::{HssServer, HssSetup};
 pub use listen::StartError;
 pub use pgw::{PgwServer, PgwSetup, PgwStartError};

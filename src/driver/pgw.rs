@@ -5,7 +5,7 @@ use core::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use heiiki_net::http;
+use heiiki_net::{http, tls};
 use heiiki_pgw::control::{Control, Input, Output};
 use heiiki_pgw::{ConfigError, PgwConfig};
 use heiiki_types::Rng;
@@ -29,6 +29,8 @@ pub struct PgwSetup {
     pub config: PgwConfig,
     /// Where it listens for operators and the HSS.
     pub admin: SocketAddr,
+    /// As whom it answers them over TLS; in clear text without.
+    pub admin_tls: Option<tls::Acceptor>,
     /// What crosses the sockets, and SGi, is reported here.
     pub taps: Taps,
     /// Its journal.
@@ -87,6 +89,7 @@ impl PgwServer {
         let PgwSetup {
             config,
             admin,
+            admin_tls,
             taps,
             journal,
         } = setup;
@@ -112,9 +115,11 @@ impl PgwServer {
         let handler = {
             let inbox = inbox.clone();
             let deliver = move |call, request| inbox.send(Input::Admin { call, request });
-            calls.handler(events.clone(), deliver)
+            calls.handler(events.clone(), None, deliver)
         };
-        let served = runtime.handle().spawn(http::serve(admin, handler));
+        let served = runtime
+            .handle()
+            .spawn(http::serve(admin, admin_tls, handler));
         let router = Router {
             inbox: inbox.clone(),
             s5c: s5c.sender(Link::S5C, &taps),

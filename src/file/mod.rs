@@ -22,6 +22,7 @@ pub use blame::blame;
 pub use defaults::FileKind;
 pub use mistake::{Mistake, Mistakes};
 pub use node::*;
+pub(crate) use value::admin_url;
 
 use mistake::Source;
 use reader::Sink;

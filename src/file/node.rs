@@ -18,6 +18,10 @@ pub struct HssFile {
     pub origin_realm: String,
     /// Where it listens for MMEs.
     pub s6a: SocketAddr,
+    /// Where it listens for them over TLS.
+    pub s6a_tls: Option<S6aTls>,
+    /// A file of the audit log is put away when it has so many octets.
+    pub audit_rotate_at: u64,
     /// Its HTTP interface.
     pub admin: Admin,
     /// The folder of its store.
@@ -45,6 +49,38 @@ pub struct Admin {
     pub listen: SocketAddr,
     /// The file of the administrator's token; made at the first start, mode 0600.
     pub token_file: PathBuf,
+    /// As whom it speaks TLS; in clear text without.
+    pub tls: Option<TlsFiles>,
+}
+
+/// The files of a TLS server, in PEM.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// Its certificate, and those that lead to its authority.
+    pub certificate: PathBuf,
+    /// Its key, mode 0600.
+    pub key: PathBuf,
+    /// Whom certificates of the other side must come from; for an HTTP interface, whom its callers
+    /// shall trust.
+    pub ca: Option<PathBuf>,
+}
+
+/// S6a over TLS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct S6aTls {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// As whom, and whose peers.
+    pub files: TlsFiles,
+}
+
+/// Where an HTTP interface is called.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AdminUrl {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Whether it speaks TLS.
+    pub tls: bool,
 }
 
 /// An MME that may connect, and what it may ask.
@@ -109,7 +145,11 @@ pub struct GatewayEntry {
     /// Its name in certificates and logs.
     pub name: String,
     /// Its HTTP interface.
-    pub admin: SocketAddr,
+    pub admin: AdminUrl,
+    /// Whom its certificate must come from.
+    pub ca: Option<PathBuf>,
+    /// The name that its certificate must have; its address without.
+    pub server_name: Option<String>,
     /// The file with the token of the cut-only role.
     pub token_file: PathBuf,
     /// The access points that it serves.

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use heiiki_types::{Apn, Duration, Imsi, InvalidPrefix, Key128, Msisdn, PlmnId, Prefix, Qci};
 use toml::de::DeValue;
 
+use super::AdminUrl;
 use super::nearest::nearest;
 use super::reader::{Fault, FromToml, listed};
 
@@ -325,6 +326,28 @@ impl FromToml for Key128 {
             )
         })
     }
+}
+
+impl FromToml for AdminUrl {
+    fn from_toml(value: &DeValue<'_>) -> Result<Self, Fault> {
+        let text = text(value, "an address in quotes, such as \"127.0.0.1:8082\"")?;
+        admin_url(text).ok_or_else(|| {
+            Fault::new(
+                format!("`{text}` is not the address of an HTTP interface"),
+                "write \"127.0.0.1:8082\", or \"https://10.0.0.2:8082\" where it speaks TLS",
+            )
+        })
+    }
+}
+
+/// Reads `https://ADDRESS:PORT`, `http://ADDRESS:PORT`, or `ADDRESS:PORT`, which is the latter.
+pub(crate) fn admin_url(text: &str) -> Option<AdminUrl> {
+    let (tls, rest) = match text.strip_prefix("https://") {
+        Some(rest) => (true, rest),
+        None => (false, text.strip_prefix("http://").unwrap_or(text)),
+    };
+    let address = rest.trim_end_matches('/').parse().ok()?;
+    Some(AdminUrl { address, tls })
 }
 
 impl FromToml for Sha256 {

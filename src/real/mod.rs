@@ -204,6 +204,7 @@ impl RealNetwork {
         let pgw = PgwSetup {
             config: wired.pgw,
             admin: addresses.pgw_admin(),
+            admin_tls: None,
             taps: taps.clone(),
             journal: scratch.path("pgw.journal"),
         };
@@ -216,7 +217,10 @@ impl RealNetwork {
             admin: addresses.hss_admin(),
             taps: taps.clone(),
             journal: scratch.path("hss.journal"),
-            gateways: BTreeMap::from([(PGW.to_owned(), pgw.admin())]),
+            gateways: BTreeMap::from([(PGW.to_owned(), pgw.admin().into())]),
+            s6a_tls: None,
+            admin_tls: None,
+            audit: None,
         };
         let hss = HssServer::start(hss, rng.fork("hss"), &runtime, sink(HSS, &tx, tap))?;
         let mut ues = vec![(0, UeId(0)); plan.sims.len()];

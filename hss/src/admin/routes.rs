@@ -160,6 +160,10 @@ pub(crate) const ROUTES: &[Route] = &[
     Route::get("/v1/events", "listen", Hss::may_listen)
         .does("Listen to events: one JSON object a line, until the caller hangs up")
         .role(Role::Reader),
+    // The driver has the log: the machine says only who may ask.
+    Route::get("/v1/audit/head", "audit_head", Hss::may_listen)
+        .does("Show where the audit log stands: number and hash of its last durable record")
+        .role(Role::Reader),
     Route::get("/v1/openapi.json", "openapi", Hss::show_openapi)
         .does("Show this document")
         .role(Role::Reader)

@@ -8,9 +8,13 @@ use heiiki_types::{Apn, Duration, Prefix};
 
 use super::names::Names;
 use super::peer::peers;
-use crate::file::mistake::Source;
+use crate::file::mistake::{Kind, Source};
 use crate::file::reader::{Sink, Table, parse};
-use crate::file::{Admin, ConnectionLimits, GatewayEntry, HssFile, RefuseAt, TenantRule};
+use crate::file::value::Octets;
+use crate::file::{
+    Admin, AdminUrl, ConnectionLimits, GatewayEntry, HssFile, RefuseAt, S6aTls, TenantRule,
+    TlsFiles,
+};
 
 /// Reads `hss.toml`.
 pub(in crate::file) fn hss(source: &Arc<Source>, path: &Path, sink: &Sink) -> Option<HssFile> {
@@ -24,9 +28,11 @@ pub(in crate::file) fn hss(source: &Arc<Source>, path: &Path, sink: &Sink) -> Op
         let default = Admin {
             listen: loopback(8081),
             token_file: PathBuf::from("hss-token"),
+            tls: None,
         };
         let admin = super::admin(&mut root, default, path);
-        let s6a = s6a(&mut root);
+        let s6a = s6a(&mut root, path);
+        let audit_rotate_at = audit(&mut root);
         let mmes = peers(&mut root);
         let gateways = gateways(&mut root, path);
         let tenants = tenants(&mut root);
@@ -35,6 +41,8 @@ pub(in crate::file) fn hss(source: &Arc<Source>, path: &Path, sink: &Sink) -> Op
             origin_host: origin_host?.value,
             origin_realm: origin_realm?.value,
             s6a: s6a.listen,
+            s6a_tls: s6a.tls,
+            audit_rotate_at,
             admin,
             store: super::beside(path, &store),
             subscribers: subscribers.map(|s| super::beside(path, &s)),
@@ -57,9 +65,10 @@ struct S6a {
     watchdog: Duration,
     request_timeout: Duration,
     connections: ConnectionLimits,
+    tls: Option<S6aTls>,
 }
 
-fn s6a(root: &mut Table<'_>) -> S6a {
+fn s6a(root: &mut Table<'_>, path: &Path) -> S6a {
     let mut s6a = S6a {
         listen: loopback(3868),
         watchdog: Duration::from_secs(30),
@@ -69,6 +78,7 @@ fn s6a(root: &mut Table<'_>) -> S6a {
             per_address: 100,
             handshake: Duration::from_secs(10),
         },
+        tls: None,
     };
     if let Some(mut table) = root.table("s6a") {
         let listen = table.optional::<SocketAddr>("listen");
@@ -82,10 +92,39 @@ fn s6a(root: &mut Table<'_>) -> S6a {
                 per_address: table.or("connections_per_address", s6a.connections.per_address),
                 handshake: table.or("handshake_timeout", s6a.connections.handshake),
             },
+            tls: table.table("tls").and_then(|t| s6a_tls(t, path)),
         };
         table.finish();
     }
     s6a
+}
+
+/// `[s6a.tls]`.
+fn s6a_tls(mut table: Table<'_>, path: &Path) -> Option<S6aTls> {
+    let listen = table.or("listen", loopback(5658));
+    let certificate = table.required::<PathBuf>("certificate", "\"hss.pem\"");
+    let key = table.required::<PathBuf>("key", "\"hss.key\"");
+    let ca = table.optional::<PathBuf>("ca");
+    table.finish();
+    Some(S6aTls {
+        listen,
+        files: TlsFiles {
+            certificate: super::beside(path, &certificate?),
+            key: super::beside(path, &key?),
+            ca: ca.map(|ca| super::beside(path, &ca)),
+        },
+    })
+}
+
+/// `[audit]`.
+fn audit(root: &mut Table<'_>) -> u64 {
+    const DEFAULT: u64 = 64 << 20;
+    let Some(mut table) = root.table("audit") else {
+        return DEFAULT;
+    };
+    let rotate_at = table.optional::<Octets>("rotate_at");
+    table.finish();
+    rotate_at.map_or(DEFAULT, |r| r.value.0)
 }
 
 /// Everything that comes from this machine.
@@ -102,7 +141,29 @@ fn gateways(root: &mut Table<'_>, path: &Path) -> Vec<GatewayEntry> {
         if let Some(name) = &name {
             names.add(name.value.clone(), &name.place, table.sink());
         }
-        let admin = table.or("admin", loopback(8082));
+        let default = AdminUrl {
+            address: loopback(8082),
+            tls: false,
+        };
+        let admin = table.optional::<AdminUrl>("admin");
+        if let Some(admin) = &admin
+            && !admin.tls
+            && !admin.address.ip().is_loopback()
+        {
+            let problem = "it is on another machine, and the token would travel in clear text";
+            let help = format!("write \"https://{}\", and `ca = \"ca.pem\"`", admin.address);
+            let mistake = admin.place.mistake(Kind::Clash, problem, help);
+            table.sink().add(mistake);
+        }
+        let admin = admin.map_or(default, |a| a.value);
+        let ca = table.optional::<PathBuf>("ca");
+        let server_name = table.optional::<String>("server_name").map(|n| n.value);
+        if admin.tls && ca.is_none() {
+            table.missing(
+                "ca",
+                "add whom its certificate comes from: `ca = \"ca.pem\"`",
+            );
+        }
         let token_file = table.required::<PathBuf>("token_file", "\"pgw-cut-token\"");
         if !table.has("apns") {
             table.missing(
@@ -116,6 +177,8 @@ fn gateways(root: &mut Table<'_>, path: &Path) -> Vec<GatewayEntry> {
             gateways.push(GatewayEntry {
                 name: name.value,
                 admin,
+                ca: ca.map(|ca| super::beside(path, &ca)),
+                server_name,
                 token_file: super::beside(path, &token_file),
                 apns: apns.into_iter().map(|a| a.value).collect(),
             });

@@ -26,9 +26,9 @@ use core::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::Admin;
 use super::mistake::{Kind, Place, Source};
 use super::reader::{At, Sink, Table};
+use super::{Admin, TlsFiles};
 
 /// Reads a file into a source, or reports why not at the place that names it.
 pub(super) fn open(path: &Path, sink: &Sink, named_at: Option<&Place>) -> Option<Arc<Source>> {
@@ -78,23 +78,43 @@ fn admin(root: &mut Table<'_>, default: Admin, base: &Path) -> Admin {
         };
     };
     let listen = table.optional::<SocketAddr>("listen");
+    let certificate = table.optional::<PathBuf>("certificate");
+    let key = table.optional::<PathBuf>("key");
+    let ca = table.optional::<PathBuf>("ca");
+    if certificate.is_some() && key.is_none() {
+        table.missing("key", "add the file with the key of the certificate");
+    }
+    if certificate.is_none() && (key.is_some() || ca.is_some()) {
+        table.missing(
+            "certificate",
+            "add the file with the certificate of the key",
+        );
+    }
     if let Some(listen) = &listen
         && !listen.ip().is_loopback()
+        && certificate.is_none()
     {
         let problem = format!(
             "`{}` can be reached from outside, and the token would travel in clear text",
             listen.value
         );
-        let help = "listen on a loopback address, such as \"127.0.0.1:8082\"";
+        let help = "listen on a loopback address, such as \"127.0.0.1:8082\", or add `certificate` \
+                    and `key` for TLS";
         table
             .sink()
             .add(listen.place.mistake(Kind::Clash, problem, help));
     }
     let token_file = table.or("token_file", default.token_file);
     table.finish();
+    let tls = certificate.zip(key).map(|(certificate, key)| TlsFiles {
+        certificate: beside(base, &certificate),
+        key: beside(base, &key),
+        ca: ca.map(|ca| beside(base, &ca)),
+    });
     Admin {
         listen: listen.map_or(default.listen, |l| l.value),
         token_file: beside(base, &token_file),
+        tls,
     }
 }
 

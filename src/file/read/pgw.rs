@@ -22,6 +22,7 @@ pub(in crate::file) fn pgw(source: &Arc<Source>, path: &Path, sink: &Sink) -> Op
         let default = Admin {
             listen: loopback(8082),
             token_file: PathBuf::from("pgw-token"),
+            tls: None,
         };
         let cut_only = root.or("cut_only_token_file", PathBuf::from("pgw-cut-token"));
         let admin = super::admin(&mut root, default, path);
