@@ -18,6 +18,15 @@ pub fn monotonic() -> Instant {
     Instant::from_micros(micros(clock_gettime(ClockId::Monotonic)))
 }
 
+/// `CLOCK_MONOTONIC` in nanoseconds, for measuring.
+pub fn nanos() -> u64 {
+    let t = clock_gettime(ClockId::Monotonic);
+    let seconds = u64::try_from(t.tv_sec).unwrap_or(0);
+    seconds
+        .saturating_mul(1_000_000_000)
+        .saturating_add(u64::try_from(t.tv_nsec).unwrap_or(0))
+}
+
 /// Both clocks.
 pub fn now() -> Now {
     let wall = WallTime::from_unix_micros(micros(clock_gettime(ClockId::Realtime)));

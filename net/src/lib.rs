@@ -9,6 +9,8 @@
 pub mod journal;
 
 #[cfg(feature = "sockets")]
+pub mod client;
+#[cfg(feature = "sockets")]
 pub mod clock;
 #[cfg(feature = "sockets")]
 pub mod disk;

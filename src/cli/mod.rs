@@ -10,6 +10,7 @@
 
 mod aka;
 mod audit;
+mod bench;
 mod check;
 mod client;
 mod config;
@@ -53,6 +54,11 @@ pub fn pgw_main() -> ExitCode {
 /// The `ue-sim` command.
 pub fn ue_sim_main() -> ExitCode {
     enter(ue_sim::execute)
+}
+
+/// The `bench-hss` command.
+pub fn bench_main() -> ExitCode {
+    enter(|args| bench::execute(&args))
 }
 
 /// The `heiiki-soak` command.
