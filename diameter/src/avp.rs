@@ -1,10 +1,11 @@
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::vec::Vec;
-use core::fmt;
+use core::fmt::{self, Write as _};
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::dictionary::{self, AvpDef, Kind};
 use crate::error::{DecodeError, What};
+use crate::octets::Octets;
 
 /// The most AVPs that one message may hold at its top level.
 pub const MAX_AVPS: usize = 4096;
@@ -35,7 +36,7 @@ pub struct Avp {
     /// The P bit, reserved since RFC 6733.
     pub protected: bool,
     /// The data without padding.
-    pub data: Vec<u8>,
+    pub data: Octets,
 }
 
 /// An [`Avp`] in the octets where it was found.
@@ -54,39 +55,42 @@ pub struct AvpRef<'a> {
 }
 
 impl Avp {
-    fn new(def: &AvpDef, data: Vec<u8>) -> Self {
+    fn new(def: &AvpDef, data: impl Into<Octets>) -> Self {
         Self {
             code: def.code,
             vendor: def.vendor,
             mandatory: def.mandatory,
             protected: false,
-            data,
+            data: data.into(),
         }
     }
 
     /// An AVP with any data.
-    pub fn octets(def: &AvpDef, data: impl Into<Vec<u8>>) -> Self {
-        Self::new(def, data.into())
+    pub fn octets(def: &AvpDef, data: impl AsRef<[u8]>) -> Self {
+        Self::new(def, data.as_ref())
     }
 
     /// An `Unsigned32` or `Enumerated` AVP.
     pub fn u32(def: &AvpDef, value: u32) -> Self {
-        Self::new(def, value.to_be_bytes().to_vec())
+        Self::new(def, value.to_be_bytes())
     }
 
     /// A `UTF8String` or `DiameterIdentity` AVP.
     pub fn text(def: &AvpDef, value: &str) -> Self {
-        Self::new(def, value.as_bytes().to_vec())
+        Self::new(def, value.as_bytes())
     }
 
     /// An AVP whose text is what `value` displays.
     pub fn display(def: &AvpDef, value: &impl fmt::Display) -> Self {
-        Self::new(def, value.to_string().into_bytes())
+        let mut data = Octets::new();
+        // It takes whatever is written.
+        let _ = write!(data, "{value}");
+        Self::new(def, data)
     }
 
     /// An `Address` AVP, RFC 6733 §4.3.1.
     pub fn address(def: &AvpDef, value: IpAddr) -> Self {
-        let mut data = Vec::with_capacity(18);
+        let mut data = Octets::new();
         match value {
             IpAddr::V4(a) => {
                 data.extend_from_slice(&[0, 1]);
@@ -109,7 +113,7 @@ impl Avp {
 
     /// An example of an AVP: the least data of its type, all zero (RFC 6733 §7.5).
     pub fn example(def: &AvpDef) -> Self {
-        Self::new(def, alloc::vec![0; def.min_len()])
+        Self::new(def, Octets::zeroes(def.min_len()))
     }
 
     /// The AVP as a view.
@@ -180,7 +184,7 @@ impl Avp {
             vendor,
             mandatory: flags & FLAG_MANDATORY != 0,
             protected: flags & FLAG_PROTECTED != 0,
-            data: alloc::vec![0; least],
+            data: Octets::zeroes(least),
         }
     }
 }
@@ -233,7 +237,7 @@ impl<'a> AvpRef<'a> {
             vendor: self.vendor,
             mandatory: self.mandatory,
             protected: self.protected,
-            data: self.data.to_vec(),
+            data: self.data.into(),
         }
     }
 }
@@ -384,9 +388,9 @@ mod tests {
     fn addresses_of_both_families_and_others() {
         // RFC 6733 §4.3.1, IANA address family numbers.
         let v4 = Avp::address(&dictionary::HOST_IP_ADDRESS, "192.0.2.7".parse().unwrap());
-        assert_eq!(v4.data, [0, 1, 192, 0, 2, 7]);
+        assert_eq!(v4.data, [0_u8, 1, 192, 0, 2, 7]);
         let v6 = Avp::address(&dictionary::HOST_IP_ADDRESS, "fd00::1".parse().unwrap());
-        let mut octets = [0; 18];
+        let mut octets = [0_u8; 18];
         (octets[1], octets[2], octets[17]) = (2, 0xfd, 1);
         assert_eq!(v6.data, octets);
         assert_eq!(v6.as_address(), Some("fd00::1".parse().unwrap()));

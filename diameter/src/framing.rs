@@ -41,10 +41,12 @@ impl Deframer {
         if self.broken {
             return;
         }
-        if self.start > 0 {
+        if self.start == self.buffer.len() {
+            self.buffer.clear();
+        } else {
             self.buffer.drain(..self.start);
-            self.start = 0;
         }
+        self.start = 0;
         self.buffer.extend_from_slice(octets);
     }
 
@@ -82,6 +84,13 @@ impl Iterator for Deframer {
 
     /// The next whole message; after an error nothing more comes.
     fn next(&mut self) -> Option<Self::Item> {
+        Some(self.message()?.map(<[u8]>::to_vec))
+    }
+}
+
+impl Deframer {
+    /// The next whole message where it lies; after an error nothing more comes.
+    pub fn message(&mut self) -> Option<Result<&[u8], DecodeError>> {
         if self.broken {
             return None;
         }
@@ -89,8 +98,9 @@ impl Iterator for Deframer {
         match self.length(rest) {
             Ok(None) => None,
             Ok(Some(length)) => {
-                let message = rest.get(..length)?.to_vec();
-                self.start += length;
+                let end = self.start + length;
+                let message = self.buffer.get(self.start..end)?;
+                self.start = end;
                 Some(Ok(message))
             }
             Err(error) => {

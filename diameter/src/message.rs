@@ -9,6 +9,9 @@ use crate::result::AnswerResult;
 /// Octets of the message header.
 pub const HEADER_LEN: usize = 20;
 
+/// AVPs for which room is made at first: requests of S6a have about as many.
+const USUAL_AVPS: usize = 14;
+
 const FLAG_REQUEST: u8 = 0x80;
 const FLAG_PROXIABLE: u8 = 0x40;
 const FLAG_ERROR: u8 = 0x20;
@@ -236,6 +239,9 @@ impl Message {
                 let what = What::TooManyAvps;
                 return Err(DecodeError { at: start, what });
             }
+            if self.avps.is_empty() {
+                self.avps.reserve(USUAL_AVPS);
+            }
             self.avps.push(avp.to_owned());
         }
         Ok(())
@@ -257,6 +263,22 @@ impl Message {
             *first = (1 << 24 | length).to_be_bytes();
         }
         out
+    }
+
+    /// Gives the octets of an answer the hop-by-hop identifier of its request on a connection, and
+    /// further AVPs at the end.
+    pub(crate) fn address(octets: &mut Vec<u8>, hop_by_hop: u32, further: &[Avp]) {
+        if let Some(place) = octets.get_mut(12..16) {
+            place.copy_from_slice(&hop_by_hop.to_be_bytes());
+        }
+        if further.is_empty() {
+            return;
+        }
+        encode_all(further, octets);
+        let length = u32::try_from(octets.len()).unwrap_or(u32::MAX) & 0x00ff_ffff;
+        if let Some(first) = octets.first_chunk_mut::<4>() {
+            *first = (1 << 24 | length).to_be_bytes();
+        }
     }
 
     /// The first AVP that `def` defines.

@@ -374,7 +374,7 @@ mod property {
             vendor,
             mandatory,
             protected,
-            data,
+            data: data.into(),
         })
     }
 

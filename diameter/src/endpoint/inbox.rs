@@ -1,5 +1,5 @@
 use alloc::collections::BTreeMap;
-use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use heiiki_types::{ConnId, Duration, Instant};
@@ -21,20 +21,27 @@ const MAX_PATHS: usize = 4;
 /// Session-Id is there for peers that start counting at the same number every time.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Key {
-    origin_host: String,
+    // First, since it decides nearly every comparison.
     end_to_end: u32,
     command: CommandCode,
-    session_id: String,
+    /// Origin-Host and Session-Id, with an octet between them that no text has.
+    names: Arc<[u8]>,
 }
 
 impl Key {
     fn of(request: &Message) -> Self {
-        let text = |t: Option<&str>| t.map(String::from).unwrap_or_default();
+        let (host, session) = (
+            request.origin_host().unwrap_or_default(),
+            request.session_id().unwrap_or_default(),
+        );
+        let mut names = Vec::with_capacity(host.len() + 1 + session.len());
+        names.extend_from_slice(host.as_bytes());
+        names.push(0xff);
+        names.extend_from_slice(session.as_bytes());
         Self {
-            origin_host: text(request.origin_host()),
             end_to_end: request.end_to_end,
             command: request.command,
-            session_id: text(request.session_id()),
+            names: names.into(),
         }
     }
 }
@@ -58,13 +65,11 @@ impl Path {
         }
     }
 
-    /// The answer as it goes by this way.
-    pub(super) fn address(&self, answer: &Message) -> Message {
-        let mut answer = answer.clone();
-        answer.hop_by_hop = self.hop_by_hop;
-        answer.avps.retain(|a| !a.is(&d::PROXY_INFO));
-        answer.avps.extend(self.proxy_info.iter().cloned());
-        answer
+    /// The octets of an answer as it goes by this way.
+    pub(super) fn address(&self, answer: &[u8]) -> Vec<u8> {
+        let mut octets = answer.to_vec();
+        Message::address(&mut octets, self.hop_by_hop, &self.proxy_info);
+        octets
     }
 }
 
@@ -82,7 +87,8 @@ struct Open {
 struct Answered {
     key: Key,
     retransmit: bool,
-    answer: Message,
+    /// Encoded, without Proxy-Info.
+    answer: Arc<[u8]>,
     expires: Instant,
 }
 
@@ -95,7 +101,7 @@ pub(super) enum Arrival {
     /// many already.
     Joined(bool),
     /// A copy of one that is answered: the same answer again.
-    Again(Message),
+    Again(Vec<u8>),
 }
 
 /// The requests of all peers: those that the node works on, and recent answers for copies.
@@ -146,13 +152,14 @@ impl Inbox {
         Arrival::New(self.serial)
     }
 
-    /// Takes the node's answer; gives it back with its header filled in and the ways that it goes.
+    /// Takes the node's answer; gives its octets with the header filled in, and the ways that it
+    /// goes.
     pub(super) fn answer(
         &mut self,
         now: Instant,
         serial: u64,
         mut answer: Message,
-    ) -> Option<(Message, Vec<Path>)> {
+    ) -> Option<(Arc<[u8]>, Vec<Path>)> {
         let open = self.open.remove(&serial)?;
         answer.command = open.key.command;
         answer.application = open.application;
@@ -160,10 +167,13 @@ impl Inbox {
         answer.flags.request = false;
         answer.flags.retransmit = false;
         answer.flags.proxiable = open.proxiable;
+        // It goes back as it came by each way, not as the node put it together.
+        answer.avps.retain(|a| !a.is(&d::PROXY_INFO));
+        let answer: Arc<[u8]> = answer.encode().into();
         let answered = Answered {
             key: open.key,
             retransmit: open.retransmit,
-            answer: answer.clone(),
+            answer: Arc::clone(&answer),
             expires: now + LIFETIME,
         };
         self.answered.insert(serial, answered);

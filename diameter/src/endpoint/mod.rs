@@ -268,8 +268,7 @@ impl Endpoint {
         for path in paths {
             if let Some(connection) = self.connections.get_mut(&path.conn) {
                 connection.requests = connection.requests.saturating_sub(1);
-                let octets = path.address(&answer).encode();
-                let conn = path.conn;
+                let (conn, octets) = (path.conn, path.address(&answer));
                 self.output(StreamOutput::Send { conn, octets });
             }
         }

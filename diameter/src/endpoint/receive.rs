@@ -1,6 +1,6 @@
 use alloc::vec::Vec;
 
-use heiiki_types::{ConnId, Instant};
+use heiiki_types::{ConnId, Instant, StreamOutput};
 
 use super::inbox::Arrival;
 use super::state::{Action, Event, State};
@@ -19,14 +19,21 @@ impl Endpoint {
         let Some(connection) = self.connections.get_mut(&conn) else {
             return;
         };
-        connection.deframer.push(octets);
-        // The connection may end with any of its messages.
-        while let Some(connection) = self.connections.get_mut(&conn) {
-            match connection.deframer.next() {
-                None => return,
-                Some(Ok(octets)) => self.on_message(now, conn, &octets),
-                Some(Err(_)) => self.close(now, conn, "not Diameter"),
+        // Taken out, so that messages can be read where they lie.
+        let mut deframer = core::mem::take(&mut connection.deframer);
+        deframer.push(octets);
+        while let Some(message) = deframer.message() {
+            match message {
+                Ok(octets) => self.on_message(now, conn, octets),
+                Err(_) => self.close(now, conn, "not Diameter"),
             }
+            // The connection may end with any of its messages.
+            if !self.connections.contains_key(&conn) {
+                return;
+            }
+        }
+        if let Some(connection) = self.connections.get_mut(&conn) {
+            connection.deframer = deframer;
         }
     }
 
@@ -203,9 +210,9 @@ impl Endpoint {
                 connection.requests += usize::from(counted);
                 self.counters.duplicates += 1;
             }
-            Arrival::Again(answer) => {
+            Arrival::Again(octets) => {
                 self.counters.duplicates += 1;
-                self.send(conn, &answer);
+                self.output(StreamOutput::Send { conn, octets });
             }
         }
     }

@@ -241,7 +241,7 @@ fn wrong_lengths_and_values() {
         vendor: Some(32_473),
         mandatory: true,
         protected: false,
-        data: Vec::new(),
+        data: Vec::new().into(),
     };
     assert_eq!(with(unknown).result, ResultCode::AVP_UNSUPPORTED);
 }

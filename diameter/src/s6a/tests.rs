@@ -20,8 +20,9 @@ fn set(avps: &mut [Avp], codes: &[u32], on: bool) {
         {
             let mut members: Vec<Avp> = avp.members().map(|m| m.unwrap().to_owned()).collect();
             set(&mut members, codes, on);
-            avp.data.clear();
-            crate::avp::encode_all(&members, &mut avp.data);
+            let mut data = Vec::new();
+            crate::avp::encode_all(&members, &mut data);
+            avp.data = data.into();
         }
     }
 }
@@ -35,8 +36,9 @@ fn strip(avp: &mut Avp) {
             strip(m);
         }
     }
-    avp.data.clear();
-    crate::avp::encode_all(&members, &mut avp.data);
+    let mut data = Vec::new();
+    crate::avp::encode_all(&members, &mut data);
+    avp.data = data.into();
 }
 
 #[test]
@@ -146,7 +148,7 @@ fn any_order_of_avps() {
                 let mut data = Vec::new();
                 crate::avp::encode_all(&reversed(&members), &mut data);
                 Avp {
-                    data,
+                    data: data.into(),
                     ..avp.clone()
                 }
             }
@@ -268,7 +270,7 @@ fn unknown_avps_by_their_m_bit() {
         vendor: Some(32_473),
         mandatory,
         protected: false,
-        data: b"xyz".to_vec(),
+        data: b"xyz".to_vec().into(),
     };
     let top = |avp: Avp| {
         let mut message = air().to_message();
