@@ -77,7 +77,9 @@ impl Note {
             | Event::PeerDown { .. }
             | Event::PeerRefused { .. }
             | Event::RequestRefused { .. }
-            | Event::RequestsThrottled { .. } => Weight::Refusal,
+            | Event::RequestsThrottled { .. }
+            | Event::GatewayFailed { .. }
+            | Event::EquipmentRefused { .. } => Weight::Refusal,
             Event::AuthenticationInformation {
                 result,
                 resynchronisation,
@@ -89,11 +91,22 @@ impl Note {
                 _ if is_refusal(*result) => Weight::Refusal,
                 _ => return None,
             },
-            Event::UpdateLocation { result, .. } if is_refusal(*result) => Weight::Refusal,
+            Event::UpdateLocation { result, .. } | Event::Notified { result, .. }
+                if is_refusal(*result) =>
+            {
+                Weight::Refusal
+            }
             // The first location update makes a SIM active: nobody ordered it.
             Event::StateChanged { verb: None, to, .. } if *to == State::Active => return None,
             Event::UpdateLocation { .. }
+            | Event::Notified { .. }
             | Event::PurgeUe { .. }
+            | Event::UpdateSent { .. }
+            | Event::UpdateAnswered { .. }
+            | Event::UpdateUnanswered { .. }
+            | Event::ResetSent { .. }
+            | Event::ResetAnswered { .. }
+            | Event::EquipmentChecked { .. }
             | Event::CancelSent { .. }
             | Event::CancelAnswered { .. }
             | Event::CancelUnanswered { .. }

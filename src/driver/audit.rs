@@ -24,6 +24,8 @@ use crate::audit::select::{Limiter, Note, Weight};
 
 /// Notes that wait for the disk.
 const WAITING: usize = 65_536;
+/// Notes that are written with one flush.
+const BATCH: usize = 16_384;
 /// How long a refusal may stay in the system's cache.
 const SYNC_WITHIN: Duration = Duration::from_secs(1);
 /// Octets of the longest line that is looked for at the end of a file.
@@ -140,10 +142,15 @@ fn run(mut writer: Writer, taken: &Receiver<Note>, shown: &Mutex<Head>, lost: &A
         let wait = due.map_or(Duration::from_hours(1), |at| at.since(now));
         match taken.recv_timeout(wait) {
             Ok(note) => {
-                let more = taken.try_iter().take(1_024);
+                let more = taken.try_iter().take(BATCH);
                 for note in core::iter::once(note).chain(more) {
-                    if limiter.admits(&note, now) {
+                    if !limiter.admits(&note, now) {
+                        continue;
+                    }
+                    if waiting.len() < WAITING {
                         waiting.push(note);
+                    } else {
+                        lost.fetch_add(1, Ordering::Relaxed);
                     }
                 }
             }
