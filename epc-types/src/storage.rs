@@ -46,6 +46,11 @@ pub enum StorageInput {
         /// The highest durable request.
         seq: PersistSeq,
     },
+    /// Nothing can be written for now, because the disk is full or the server is away. What was
+    /// asked for is kept and written later, in its order.
+    Unavailable,
+    /// Writing goes on.
+    Available,
     /// The disk failed: nothing after the last `Persisted` is durable, and nothing more will be.
     Failed,
 }

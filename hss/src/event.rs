@@ -370,4 +370,8 @@ pub enum Event {
     },
     /// The disk failed: nothing more becomes durable, and whatever needs that is refused.
     DiskFailed,
+    /// Nothing can be written for now: what needs no write is served.
+    StoreUnavailable,
+    /// Writing goes on.
+    StoreAvailable,
 }

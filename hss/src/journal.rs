@@ -13,6 +13,8 @@ pub(crate) struct Journal {
     durable: PersistSeq,
     batch: Vec<Record>,
     failed: bool,
+    /// What is written becomes durable some time, but not now.
+    away: bool,
 }
 
 impl Journal {
@@ -72,6 +74,16 @@ impl Journal {
     /// The disk has failed: what waits for it waits in vain.
     pub(crate) fn fail(&mut self) {
         self.failed = true;
+    }
+
+    /// Whether the disk takes its time, because it is full or away.
+    pub(crate) const fn set_away(&mut self, away: bool) {
+        self.away = away;
+    }
+
+    /// Whether nothing becomes durable now: what needs that is refused.
+    pub(crate) const fn is_stuck(&self) -> bool {
+        self.failed || self.away
     }
 
     pub(crate) const fn has_failed(&self) -> bool {

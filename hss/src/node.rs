@@ -104,6 +104,8 @@ impl fmt::Debug for Input {
             Self::Storage(StorageInput::Loaded(rows)) => write!(f, "Loaded({} rows)", rows.len()),
             Self::Storage(StorageInput::Persisted { seq }) => write!(f, "Persisted({})", seq.0),
             Self::Storage(StorageInput::Failed) => f.write_str("Failed"),
+            Self::Storage(StorageInput::Unavailable) => f.write_str("Unavailable"),
+            Self::Storage(StorageInput::Available) => f.write_str("Available"),
         }
     }
 }

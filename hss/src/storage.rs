@@ -146,6 +146,8 @@ impl Hss {
                 }
             }
             StorageInput::Loading(_) | StorageInput::Loaded(_) => {}
+            StorageInput::Unavailable => self.store_is_away(now, true),
+            StorageInput::Available => self.store_is_away(now, false),
             StorageInput::Persisted { seq } => {
                 let durable = self.journal.persisted(seq);
                 while let Some(entry) = self.waiting.first_entry().filter(|e| *e.key() <= durable) {
@@ -168,6 +170,40 @@ impl Hss {
                     self.phase = Phase::Refusing;
                 }
             }
+        }
+    }
+
+    /// Writes are held up, or go on. What waits for one is answered now where the peer can come
+    /// again; what an operator asked for is kept, and what it asks for meanwhile is refused.
+    fn store_is_away(&mut self, now: Now, away: bool) {
+        if self.journal.has_failed() || self.journal.is_stuck() == away {
+            return;
+        }
+        self.journal.set_away(away);
+        if !away {
+            self.tell(Event::StoreAvailable);
+            return;
+        }
+        self.tell(Event::StoreUnavailable);
+        let mut given_up = Vec::new();
+        for queue in self.waiting.values_mut() {
+            for deferred in core::mem::take(queue) {
+                match deferred {
+                    Deferred::Answer(waiting) => given_up.push(waiting),
+                    other => queue.push(other),
+                }
+            }
+        }
+        self.waiting_answers = 0;
+        for waiting in given_up {
+            self.give_up(now, waiting);
+        }
+        let orders = self.waiting.values().flatten().filter_map(|d| match d {
+            Deferred::Order(id) => Some(*id),
+            _ => None,
+        });
+        for id in orders.collect::<Vec<_>>() {
+            self.order_is_late(id);
         }
     }
 

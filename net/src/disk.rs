@@ -9,9 +9,10 @@ use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
-use heiiki_types::Record;
+use heiiki_types::{PART, Record};
 
 use crate::journal::{MAGIC, append_batch, replay};
+use crate::store::{Store, StoreError};
 
 /// Only the owner may read a journal: subscriber rows hold keys.
 const PRIVATE: u32 = 0o600;
@@ -21,6 +22,8 @@ const PRIVATE: u32 = 0o600;
 pub struct JournalFile {
     file: File,
     path: PathBuf,
+    /// Rows read when it was opened, until they are loaded.
+    rows: Vec<Record>,
     /// The file that the journal was rewritten from. It stays locked for a process that opened it
     /// just before it was replaced.
     _replaced: File,
@@ -31,7 +34,7 @@ impl JournalFile {
     ///
     /// # Errors
     /// When the file cannot be read or written, is not a journal, or is held by another process.
-    pub fn open(path: &Path) -> io::Result<(Self, Vec<Record>)> {
+    pub fn open(path: &Path) -> io::Result<Self> {
         if let Some(folder) = path.parent().filter(|f| !f.as_os_str().is_empty()) {
             fs::create_dir_all(folder)?;
         }
@@ -47,14 +50,12 @@ impl JournalFile {
         old.read_to_end(&mut octets)?;
         let replayed = replay(&octets).map_err(io::Error::other)?;
         let file = rewrite(path, &replayed.records)?;
-        Ok((
-            Self {
-                file,
-                path: path.to_owned(),
-                _replaced: old,
-            },
-            replayed.records,
-        ))
+        Ok(Self {
+            file,
+            path: path.to_owned(),
+            rows: replayed.records,
+            _replaced: old,
+        })
     }
 
     /// Appends batches and returns when they are durable. All of them go out with one flush.
@@ -73,6 +74,24 @@ impl JournalFile {
     /// Where the journal is.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+}
+
+impl Store for JournalFile {
+    fn load(&mut self, part: &mut dyn FnMut(Vec<Record>)) -> Result<(), StoreError> {
+        let mut rows = core::mem::take(&mut self.rows);
+        while rows.len() > PART {
+            let rest = rows.split_off(PART);
+            part(rows);
+            rows = rest;
+        }
+        part(rows);
+        Ok(())
+    }
+
+    /// A journal that a full disk cut short is not written to again before the next start.
+    fn persist(&mut self, batches: &[Vec<Record>]) -> Result<(), StoreError> {
+        self.append(batches).map_err(StoreError::Io)
     }
 }
 
@@ -136,8 +155,13 @@ mod tests {
             key: vec![7],
             value: Some(vec![v]),
         };
-        let (mut journal, empty) = JournalFile::open(&path).unwrap();
-        assert!(empty.is_empty());
+        let rows = |journal: &mut JournalFile| {
+            let mut all = Vec::new();
+            journal.load(&mut |part| all.extend(part)).unwrap();
+            all
+        };
+        let mut journal = JournalFile::open(&path).unwrap();
+        assert!(rows(&mut journal).is_empty());
         journal.append(&[vec![row(1)], vec![row(2)]]).unwrap();
         drop(journal);
         OpenOptions::new()
@@ -146,17 +170,17 @@ mod tests {
             .unwrap()
             .write_all(&[9, 0, 0, 0, 1])
             .unwrap();
-        let (mut journal, rows) = JournalFile::open(&path).unwrap();
-        assert_eq!(rows, [row(2)]);
+        let mut journal = JournalFile::open(&path).unwrap();
+        assert_eq!(rows(&mut journal), [row(2)]);
         journal.append(&[vec![row(3)]]).unwrap();
         drop(journal);
-        assert_eq!(JournalFile::open(&path).unwrap().1, [row(3)]);
+        assert_eq!(rows(&mut JournalFile::open(&path).unwrap()), [row(3)]);
     }
 
     #[test]
     fn a_second_process_is_kept_out() {
         let path = folder("held").join("pgw.journal");
-        let (_held, _) = JournalFile::open(&path).unwrap();
+        let _held = JournalFile::open(&path).unwrap();
         let error = JournalFile::open(&path).unwrap_err();
         assert!(
             error.to_string().contains("held by another process"),

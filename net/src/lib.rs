@@ -21,7 +21,11 @@ pub mod postgres;
 #[cfg(feature = "sockets")]
 pub mod reactor;
 #[cfg(feature = "sockets")]
+pub mod redb;
+#[cfg(feature = "sockets")]
 pub mod sctp;
+#[cfg(feature = "sockets")]
+pub mod store;
 #[cfg(feature = "sockets")]
 pub mod stream;
 #[cfg(feature = "sockets")]

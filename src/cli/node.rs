@@ -155,7 +155,7 @@ pub(super) fn hss(path: &Path, file: &HssFile, rng: &mut Rng) -> Result<HssSetup
         subscribers: subscribers.into_iter().map(import).collect(),
         s6a: file.s6a,
         admin: file.admin.listen,
-        journal: file.store.join("hss.journal"),
+        store: file.store.join("hss.redb"),
         gateways: addresses,
         s6a_tls: tls::s6a(config, file)?,
         admin_tls: tls::admin(config, &file.admin)?,

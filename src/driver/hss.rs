@@ -40,8 +40,8 @@ pub struct HssSetup {
     pub admin: SocketAddr,
     /// What crosses S6a is reported here.
     pub taps: Taps,
-    /// Its journal.
-    pub journal: PathBuf,
+    /// Its store, a file.
+    pub store: PathBuf,
     /// The HTTP interface of each gateway.
     pub gateways: BTreeMap<String, http::Target>,
     /// S6a over TLS: where, and as whom.
@@ -92,13 +92,8 @@ impl HssServer {
             .map_err(no_sockets)?;
         let waiting = Waiting::<Hss>::on(&reactor);
         let inbox = waiting.inbox();
-        let storage = {
-            let inbox = inbox.clone();
-            Storage::open(&setup.journal, move |input| {
-                inbox.send(Input::Storage(input));
-            })
-            .map_err(|e| StartError::new("store", setup.journal.display(), e))?
-        };
+        let storage = Storage::of_hss(&setup.store, inbox.clone())
+            .map_err(|e| StartError::new("store", setup.store.display(), e))?;
         let tap = StreamTap {
             taps: setup.taps,
             local: s6a_address,

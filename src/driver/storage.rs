@@ -1,19 +1,35 @@
-//! A node's journal on a thread of its own, so that a flush never holds up the node.
+//! A node's store on a thread of its own, so that a flush never holds up the node.
 
+use core::time::Duration;
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
+use std::time::Instant;
 
+use heiiki_hss::{Hss, Input};
 use heiiki_net::disk::JournalFile;
-use heiiki_types::{PersistSeq, Record, StorageInput, StorageOutput};
+use heiiki_net::redb::RedbStore;
+use heiiki_net::store::{Store, StoreError};
+use heiiki_types::{Machine as _, PersistSeq, Record, StorageInput, StorageOutput};
 
-/// A journal file and the thread that writes it. Everything asked for is written before the drop
-/// returns.
+use super::thread::Inbox;
+
+/// How long a full disk is left alone before the next try.
+const RETRY: Duration = Duration::from_millis(500);
+/// Parts of a store that are on their way to the machine.
+const PARTS_UNDER_WAY: usize = 2;
+/// How long a machine may take for a part before the store no longer waits for it.
+const PART_TAKEN: Duration = Duration::from_secs(5);
+/// Rows that go to the disk with one flush, unless a single batch has more.
+const GROUP: usize = 16_384;
+
+/// A store and the thread that uses it. Everything asked for is written before the drop returns.
 #[derive(Debug)]
 pub(crate) struct Storage {
-    requests: Option<Sender<(PersistSeq, Vec<Record>)>>,
-    loaded: Option<Vec<Record>>,
+    requests: Option<Sender<StorageOutput>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -23,32 +39,65 @@ impl Storage {
         path: &Path,
         deliver: impl Fn(StorageInput) + Send + 'static,
     ) -> io::Result<Self> {
-        let (journal, loaded) = JournalFile::open(path)?;
+        Self::run(JournalFile::open(path)?, path, deliver)
+    }
+
+    /// Uses an open store, which the log calls `name`. Rows are delivered as fast as `deliver`
+    /// returns.
+    pub(crate) fn run(
+        store: impl Store + 'static,
+        name: &Path,
+        deliver: impl Fn(StorageInput) + Send + 'static,
+    ) -> io::Result<Self> {
         let (requests, asked) = channel();
+        let name = name.display().to_string();
+        let worker = Worker {
+            store,
+            name,
+            asked,
+            deliver,
+        };
         let thread = std::thread::Builder::new()
-            .name("journal".to_owned())
-            .spawn(move || write(journal, &asked, deliver))?;
+            .name("store".to_owned())
+            .spawn(move || worker.run())?;
         Ok(Self {
             requests: Some(requests),
-            loaded: Some(loaded),
             thread: Some(thread),
+        })
+    }
+
+    /// Opens the store of an HSS at `path`. Few parts of it are under way to the machine while the
+    /// next is read: more would only be a second copy of the store in memory.
+    pub(crate) fn of_hss(path: &Path, inbox: Inbox<Hss>) -> io::Result<Self> {
+        let store = RedbStore::open(path)?;
+        let under_way = Arc::new(AtomicUsize::new(0));
+        Self::run(store, path, move |input| {
+            if !matches!(input, StorageInput::Loading(_)) {
+                inbox.send(Input::Storage(input));
+                return;
+            }
+            let asked = Instant::now();
+            while under_way.load(Ordering::Acquire) >= PARTS_UNDER_WAY
+                && asked.elapsed() < PART_TAKEN
+            {
+                std::thread::sleep(Duration::from_micros(100));
+            }
+            under_way.fetch_add(1, Ordering::AcqRel);
+            let under_way = Arc::clone(&under_way);
+            inbox.act(move |hss, now| {
+                hss.handle_input(now, Input::Storage(input));
+                under_way.fetch_sub(1, Ordering::AcqRel);
+            });
         })
     }
 
     /// Does what the node asks; an answer that is there at once is returned.
     pub(crate) fn act(&mut self, output: StorageOutput) -> Option<StorageInput> {
-        match output {
-            StorageOutput::Load => {
-                Some(StorageInput::Loaded(self.loaded.take().unwrap_or_default()))
-            }
-            StorageOutput::Persist { seq, records } => {
-                let sent = self
-                    .requests
-                    .as_ref()
-                    .is_some_and(|r| r.send((seq, records)).is_ok());
-                (!sent).then_some(StorageInput::Failed)
-            }
-        }
+        let sent = self
+            .requests
+            .as_ref()
+            .is_some_and(|r| r.send(output).is_ok());
+        (!sent).then_some(StorageInput::Failed)
     }
 }
 
@@ -61,23 +110,77 @@ impl Drop for Storage {
     }
 }
 
-/// Writes what has gathered with one flush, and again, until nobody asks any more.
-fn write(
-    mut journal: JournalFile,
-    asked: &Receiver<(PersistSeq, Vec<Record>)>,
-    deliver: impl Fn(StorageInput),
-) {
-    while let Ok((mut seq, records)) = asked.recv() {
+struct Worker<S, D> {
+    store: S,
+    name: String,
+    asked: Receiver<StorageOutput>,
+    deliver: D,
+}
+
+impl<S: Store, D: Fn(StorageInput)> Worker<S, D> {
+    fn run(mut self) {
+        while let Ok(output) = self.asked.recv() {
+            let done = match output {
+                StorageOutput::Load => self.load(),
+                StorageOutput::Persist { seq, records } => self.persist(seq, records),
+            };
+            if let Err(error) = done {
+                tracing::error!(store = self.name, %error, "the disk failed");
+                (self.deliver)(StorageInput::Failed);
+                return;
+            }
+        }
+    }
+
+    fn load(&mut self) -> Result<(), StoreError> {
+        // One part is held back: the last one says that it is.
+        let mut held: Option<Vec<Record>> = None;
+        let deliver = &self.deliver;
+        self.store.load(&mut |part| {
+            if let Some(before) = held.replace(part) {
+                deliver(StorageInput::Loading(before));
+            }
+        })?;
+        deliver(StorageInput::Loaded(held.unwrap_or_default()));
+        Ok(())
+    }
+
+    /// Writes what has gathered with one flush.
+    fn persist(&mut self, seq: PersistSeq, records: Vec<Record>) -> Result<(), StoreError> {
+        let mut last = seq;
+        let mut rows = records.len();
         let mut batches = vec![records];
-        while let Ok((next, records)) = asked.try_recv() {
-            seq = next;
+        while rows < GROUP {
+            let Ok(StorageOutput::Persist { seq, records }) = self.asked.try_recv() else {
+                break;
+            };
+            last = seq;
+            rows += records.len();
             batches.push(records);
         }
-        if let Err(error) = journal.append(&batches) {
-            tracing::error!(journal = %journal.path().display(), %error, "the disk failed");
-            deliver(StorageInput::Failed);
-            return;
+        let mut full = false;
+        loop {
+            match self.store.persist(&batches) {
+                Err(StoreError::NoRoom) => {
+                    if !full {
+                        tracing::error!(
+                            store = self.name,
+                            "the disk is full: make room; what needs no write is served"
+                        );
+                        (self.deliver)(StorageInput::Unavailable);
+                    }
+                    full = true;
+                    std::thread::sleep(RETRY);
+                }
+                Err(error) => return Err(error),
+                Ok(()) => break,
+            }
         }
-        deliver(StorageInput::Persisted { seq });
+        (self.deliver)(StorageInput::Persisted { seq: last });
+        if full {
+            tracing::info!(store = self.name, "the disk has room again");
+            (self.deliver)(StorageInput::Available);
+        }
+        Ok(())
     }
 }

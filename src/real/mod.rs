@@ -216,7 +216,7 @@ impl RealNetwork {
             s6a: addresses.hss(),
             admin: addresses.hss_admin(),
             taps: taps.clone(),
-            journal: scratch.path("hss.journal"),
+            store: scratch.path("hss.redb"),
             gateways: BTreeMap::from([(PGW.to_owned(), pgw.admin().into())]),
             s6a_tls: None,
             admin_tls: None,

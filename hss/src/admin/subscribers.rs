@@ -36,7 +36,7 @@ impl Hss {
         &mut self,
         call: &Call<'_>,
     ) -> Result<Option<HttpResponse>, Refusal> {
-        if self.journal.has_failed() {
+        if self.journal.is_stuck() {
             return Err(Refusal::DiskFailed);
         }
         let rows: NewSubscribers = call.body()?;

@@ -43,7 +43,7 @@ impl Hss {
                 state: from,
                 verb: order.verb,
             })?;
-        if self.journal.has_failed() && !order.verb.is_cut() {
+        if self.journal.is_stuck() && !order.verb.is_cut() {
             return Err(Refusal::DiskFailed);
         }
         let mut cut = self.new_cut(now, (id, from, to), order);
@@ -206,6 +206,9 @@ impl Hss {
             .put(Table::State, row::imsi_key(cut.imsi), &state);
         let seq = self.journal.put(Table::Cut, cut_key(id), cut);
         self.wait_for(now, seq, Deferred::Order(id));
+        if self.journal.is_stuck() {
+            self.order_is_late(id);
+        }
     }
 
     /// The order is durable: t1.
@@ -214,6 +217,7 @@ impl Hss {
             return;
         };
         cut.committed = true;
+        cut.disk_failed = false;
         cut.t1 = Some(now.at);
         let (imsi, verb) = (cut.imsi, cut.verb);
         self.tell(Event::CutStamp {
@@ -248,6 +252,16 @@ impl Hss {
 
     /// The disk failed under the order. A cut stays in force, in memory and at the gateways; a
     /// resume did not happen.
+    /// The order is not durable, but will be: its caller hears that it is not yet. One that gives
+    /// service back has had no effect, and its caller waits.
+    pub(crate) fn order_is_late(&mut self, id: CutId) {
+        let late = self.cuts.get_mut(id).filter(|cut| cut.verb.is_cut());
+        if let Some(cut) = late {
+            cut.disk_failed = true;
+            self.cut_progress(id);
+        }
+    }
+
     pub(crate) fn order_is_lost(&mut self, id: CutId) {
         if let Some(cut) = self.cuts.get_mut(id) {
             cut.disk_failed = true;

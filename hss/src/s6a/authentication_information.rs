@@ -57,6 +57,11 @@ impl Hss {
                 let Some(ix) = self.subscribers.find(request.imsi) else {
                     return;
                 };
+                if self.journal.is_stuck() {
+                    let result = s6a::AUTHENTICATION_DATA_UNAVAILABLE;
+                    self.answer_without_vectors(now, ask, &request, result, resynchronisation);
+                    return;
+                }
                 if self.is_full() {
                     let busy = ResultCode::TOO_BUSY.into();
                     self.answer_without_vectors(now, ask, &request, busy, resynchronisation);

@@ -64,7 +64,7 @@ impl Hss {
             let known = (ix, state);
             return self.accept_update(now, ask, &request, known, previous);
         }
-        if self.journal.has_failed() {
+        if self.journal.is_stuck() {
             let result = ResultCode::UNABLE_TO_COMPLY.into();
             return self.refuse_update(now, ask, &request, (result, None));
         }
@@ -193,9 +193,17 @@ impl Hss {
         (ix, _): (RowIx, State),
         previous: Option<Location>,
     ) {
+        // The registration's row may still get to a disk that is only full: what is true goes after
+        // it. One that has failed keeps what it has.
+        let key = row::imsi_key(request.imsi);
+        let seq = match &previous {
+            _ if self.journal.has_failed() => PersistSeq::default(),
+            Some(previous) => self.journal.put(Table::Location, key, previous),
+            None => self.journal.delete(Table::Location, key),
+        };
         self.subscribers.set_location(ix, previous);
         if let Some(subscriber) = self.subscribers.get_mut(ix) {
-            subscriber.location_seq = PersistSeq::default();
+            subscriber.location_seq = seq;
         }
         let refusal = (ResultCode::UNABLE_TO_COMPLY.into(), None);
         self.refuse_update(now, ask, request, refusal);

@@ -485,7 +485,11 @@ impl Control {
                 all.extend(records);
                 self.load(now, all);
             }
-            StorageInput::Loading(_) | StorageInput::Loaded(_) => {}
+            // What waits for the disk waits longer, or is given up by its peer.
+            StorageInput::Loading(_)
+            | StorageInput::Loaded(_)
+            | StorageInput::Unavailable
+            | StorageInput::Available => {}
             StorageInput::Persisted { seq } => self.handle_persisted(now, seq),
             StorageInput::Failed if self.phase == Phase::Loading => {
                 // Without the bars nothing may be forwarded, so nothing is served.
