@@ -3,6 +3,7 @@
 //! No event holds a key, a challenge or a response.
 
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::fmt;
 use core::net::SocketAddr;
 
@@ -11,6 +12,7 @@ use serde::Serialize;
 
 use crate::cut::{CutId, Stamp, Verdict};
 use crate::equipment::Binding;
+use crate::seal::KeyId;
 use crate::subscriber::{State, Verb};
 
 /// The result of an S6a answer as people write it: `2001`, or `3GPP 5001` for an experimental one.
@@ -370,6 +372,34 @@ pub enum Event {
     },
     /// The disk failed: nothing more becomes durable, and whatever needs that is refused.
     DiskFailed,
+    /// The store is sealed with a master key that was not given: nothing is served.
+    StoreKeyMissing {
+        /// The number of the key that is needed.
+        needed: KeyId,
+        /// The numbers of those that were given.
+        given: Vec<KeyId>,
+    },
+    /// The secrets of a SIM do not open: its row was changed. Import it again.
+    SecretsUnreadable {
+        /// Whose.
+        imsi: Imsi,
+    },
+    /// Rows are being sealed with a new master key. The previous keys are still needed.
+    StoreKeyRotation {
+        /// The new key's number.
+        key: KeyId,
+        /// Rows that are durable under it.
+        done: usize,
+        /// Rows that were not, at the start.
+        total: usize,
+    },
+    /// All rows are sealed with the current master key: previous keys can go, unless some failed.
+    StoreKeyRotated {
+        /// The key's number.
+        key: KeyId,
+        /// Rows that did not open and stay as they are.
+        failed: usize,
+    },
     /// Nothing can be written for now: what needs no write is served.
     StoreUnavailable,
     /// Writing goes on.

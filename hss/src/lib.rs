@@ -23,6 +23,7 @@ mod load;
 mod node;
 mod provision;
 mod s6a;
+pub mod seal;
 mod storage;
 pub mod subscriber;
 
@@ -33,6 +34,7 @@ pub use config::{
 pub use equipment::{Binding, EquipmentKey, EquipmentPolicy, InvalidKey, List, Otherwise};
 pub use event::{Answered, Event, Resynchronisation};
 pub use node::{Hss, Input, Output};
+pub use seal::{KeyId, StoreKeys};
 pub use subscriber::import::{ImportError, ImportFault, SubscriberImport};
 pub use subscriber::{ApnSubscription, PdnKind, Profile, State, SubscribedApn};
 

@@ -2,14 +2,15 @@
 
 use alloc::vec::Vec;
 
-use heiiki_types::{Key128, Record};
+use heiiki_types::Record;
 
-use crate::auc::sqn::{Counter, Epoch, Mark};
+use crate::auc::sqn::{Counter, Epoch, Mark, RESTORED_EPOCHS};
 use crate::cut::Cut;
 use crate::equipment::{Binding, Entry};
 use crate::event::Event;
 use crate::node::Hss;
 use crate::s6a::errands::{Cancellation, Reset, Update};
+use crate::seal::{KeyCheck, KeyId, NoKey};
 use crate::subscriber::row::{
     self, LocationRow, META_KEY, MetaRow, StateRow, SubscriberRow, Table, Unreadable,
 };
@@ -25,8 +26,22 @@ pub(crate) enum Loading {
     Epoch(Epoch),
 }
 
-const DAMAGED: &str = "a row cannot be read: restore the store from a backup, or run the version \
-                       that wrote it";
+/// Why a row is not taken.
+enum Trouble {
+    /// It is not one that this build can read.
+    Row,
+    /// It is sealed with a master key that was not given.
+    Key(KeyId),
+}
+
+impl From<Unreadable> for Trouble {
+    fn from(Unreadable: Unreadable) -> Self {
+        Self::Row
+    }
+}
+
+const DAMAGED: &str = "a row cannot be read: restore the store from a backup and start with \
+                       `hss serve --restored`, or run the version that wrote it";
 
 const fn unreadable(table: Table, why: &'static str) -> Event {
     Event::StoreUnreadable {
@@ -46,9 +61,15 @@ impl Hss {
             };
             let table = record.table;
             self.load_row(epoch, record)
-                .map_err(|Unreadable| Event::StoreUnreadable {
-                    table,
-                    why: DAMAGED,
+                .map_err(|trouble| match trouble {
+                    Trouble::Row => Event::StoreUnreadable {
+                        table,
+                        why: DAMAGED,
+                    },
+                    Trouble::Key(needed) => Event::StoreKeyMissing {
+                        needed,
+                        given: self.vault.ids().collect(),
+                    },
                 })?;
         }
         Ok(())
@@ -66,7 +87,7 @@ impl Hss {
     fn first_row(&mut self, record: &Record) -> Result<Epoch, Event> {
         if record.table != Table::Meta.number() || record.key != META_KEY {
             let why = "the store has rows but no epoch: sequence numbers could be issued twice; \
-                       restore the store from a backup";
+                       restore the store from a backup and start with `hss serve --restored`";
             return Err(unreadable(Table::Meta, why));
         }
         let meta: MetaRow = row::decode(record.value.as_deref().unwrap_or_default())
@@ -76,17 +97,28 @@ impl Hss {
                        wrote it";
             return Err(unreadable(Table::Meta, why));
         }
-        let epoch = Epoch(meta.epoch.0.saturating_add(1));
+        let ahead = if self.is_restored() {
+            RESTORED_EPOCHS
+        } else {
+            1
+        };
+        let epoch = Epoch(meta.epoch.0.saturating_add(ahead));
         self.loading = Loading::Epoch(epoch);
         Ok(epoch)
     }
 
-    fn load_row(&mut self, epoch: Epoch, record: Record) -> Result<(), Unreadable> {
+    fn load_row(&mut self, epoch: Epoch, record: Record) -> Result<(), Trouble> {
         let Some(value) = record.value else {
             return Ok(());
         };
         let (key, value) = (record.key.as_slice(), value.as_slice());
         match Table::from_number(record.table).ok_or(Unreadable)? {
+            Table::Meta if key == row::STORE_KEY => {
+                let check: KeyCheck = row::decode(value)?;
+                if !self.vault.knows(&check) {
+                    return Err(Trouble::Key(check.id));
+                }
+            }
             Table::Meta => {}
             Table::Subscriber => self.load_subscriber(epoch, key, value)?,
             Table::Mark => {
@@ -147,17 +179,12 @@ impl Hss {
         Ok(())
     }
 
-    fn load_subscriber(
-        &mut self,
-        epoch: Epoch,
-        key: &[u8],
-        value: &[u8],
-    ) -> Result<(), Unreadable> {
+    fn load_subscriber(&mut self, epoch: Epoch, key: &[u8], value: &[u8]) -> Result<(), Trouble> {
         let mut row: SubscriberRow<'_> = row::decode(value)?;
+        let sealed = self.vault.from_row(row.key, row.sealed);
         let subscriber = NewSubscriber {
             imsi: row::imsi_of(key)?,
-            k: Key128::new(row.k),
-            opc: Key128::new(row.opc),
+            sealed: sealed.map_err(|NoKey| Trouble::Key(row.key))?,
             amf: row.amf,
             counter: Counter::restore(row.mark, epoch),
             msisdn: row.msisdn,

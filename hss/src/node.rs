@@ -24,6 +24,8 @@ use crate::journal::Journal;
 use crate::load::Loading;
 use crate::s6a::errands::{Cancellations, Errands, Kind, Reset, Update};
 use crate::s6a::peers::Peers;
+use crate::seal::rotation::Rotation;
+use crate::seal::{StoreKeys, Vault};
 use crate::storage::Deferred;
 use crate::subscriber::import::SubscriberImport;
 use crate::subscriber::{RowIx, Subscribers};
@@ -153,6 +155,12 @@ pub struct Hss {
     pub(crate) config: HssConfig,
     pub(crate) tokens: Tokens,
     pub(crate) rng: Rng,
+    /// Makes the nonces of sealed secrets.
+    pub(crate) nonces: Rng,
+    pub(crate) vault: Vault,
+    pub(crate) rotation: Rotation,
+    /// The store was restored from a backup: this start jumps far ahead.
+    restored: bool,
     pub(crate) phase: Phase,
     pub(crate) loading: Loading,
     pub(crate) epoch: Epoch,
@@ -203,6 +211,10 @@ impl Hss {
         Self {
             tokens,
             rng: rng.fork("challenges"),
+            nonces: rng.fork("nonces"),
+            vault: Vault::new(&StoreKeys::random(&mut rng.fork("store key"))),
+            rotation: Rotation::default(),
+            restored: false,
             phase: Phase::New,
             loading: Loading::default(),
             epoch: Epoch::default(),
@@ -226,6 +238,27 @@ impl Hss {
             outputs: VecDeque::new(),
             config,
         }
+    }
+
+    /// Gives it the master keys of its store. Without them it makes one that nobody knows, and can
+    /// read no store but its own of this life.
+    #[must_use]
+    pub fn with_store_keys(mut self, keys: &StoreKeys) -> Self {
+        self.vault = Vault::new(keys);
+        self
+    }
+
+    /// Tells it that its store was restored from a backup, so that vectors may have been made since
+    /// that it knows nothing of: the next start raises the epoch by [`RESTORED_EPOCHS`](crate::auc::sqn::RESTORED_EPOCHS) at once.
+    #[must_use]
+    pub const fn after_restore(mut self) -> Self {
+        self.restored = true;
+        self
+    }
+
+    /// Whether this start follows a restore from a backup.
+    pub(crate) const fn is_restored(&self) -> bool {
+        self.restored
     }
 
     /// Starts the HSS: it reads its store, raises the epoch, and serves once that is durable
@@ -264,6 +297,7 @@ impl Hss {
         });
         self.endpoint.start(now.at);
         self.take_up_orders(now);
+        self.begin_rotation(now);
     }
 
     fn handle_stream(&mut self, now: Now, input: StreamInput) {

@@ -109,8 +109,9 @@ impl Hss {
         let subscriber = NewSubscriber {
             imsi: row.imsi,
             static_ips: row.static_ips(),
-            k: row.k,
-            opc: row.opc,
+            sealed: self
+                .vault
+                .seal(row.imsi, &row.k, &row.opc, &mut self.nonces),
             amf: row.amf,
             counter: Counter::fresh(
                 row.sqn
@@ -131,7 +132,7 @@ impl Hss {
         let Some(subscriber) = self.subscribers.get(ix) else {
             return PersistSeq::default();
         };
-        let row = self.subscribers.row(subscriber, self.epoch);
+        let row = self.subscribers.row(&self.vault, subscriber, self.epoch);
         let key = row::imsi_key(subscriber.imsi);
         self.journal.put(Table::Subscriber, key, &row)
     }

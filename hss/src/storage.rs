@@ -34,6 +34,8 @@ pub(crate) enum Deferred {
     Mark(RowIx, Mark),
     /// The first rows of so many SIMs, from one on.
     New(RowIx, u32),
+    /// So many rows under the new master key.
+    SealedAgain(usize),
     /// A request of a peer.
     Answer(Waiting),
     /// An order.
@@ -115,6 +117,7 @@ impl Hss {
                 }
             }
             Deferred::New(first, count) => self.subscribers.new_rows_are_durable(first, count),
+            Deferred::SealedAgain(rows) => self.sealed_again(now, rows),
             Deferred::Answer(waiting) => self.go_on(now, waiting),
             Deferred::Order(id) => self.order_is_durable(now, id),
             Deferred::Imported(call, taken) => self.reply_to_import(call, taken),
@@ -125,7 +128,7 @@ impl Hss {
     fn lost(&mut self, now: Now, deferred: Deferred) {
         match deferred {
             Deferred::Epoch => self.phase = Phase::Refusing,
-            Deferred::Mark(..) | Deferred::New(..) => {}
+            Deferred::Mark(..) | Deferred::New(..) | Deferred::SealedAgain(_) => {}
             Deferred::Answer(waiting) => self.give_up(now, waiting),
             Deferred::Order(id) => self.order_is_lost(id),
             Deferred::Imported(call, _) | Deferred::Reply(call, _) => {
@@ -230,6 +233,9 @@ impl Hss {
         let high = u32::try_from(epoch.0).unwrap_or(u32::MAX);
         self.sessions = SessionIds::new(&*self.config.origin_host, high);
         let meta = row::MetaRow::new(epoch);
+        let check = self.vault.current();
+        self.journal
+            .put(Table::Meta, row::STORE_KEY.to_vec(), &check);
         let seq = self.journal.put(Table::Meta, row::META_KEY.to_vec(), &meta);
         self.wait_for(now, seq, Deferred::Epoch);
         let early = core::mem::take(&mut self.early);

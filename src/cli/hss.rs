@@ -53,11 +53,15 @@ enum Command {
 #[command(after_help = "\
 Examples:
   hss serve --config hss.toml
+  hss serve --config hss.toml --restored
   hss serve --config hss.toml --log debug --show-imsi")]
 struct Serve {
     /// The configuration file; `heiiki config print hss` shows its keys
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
+    /// The store was restored from a backup: SQNs jump ahead of what may have been used since
+    #[arg(long)]
+    restored: bool,
     #[command(flatten)]
     log: LogArgs,
 }
@@ -99,24 +103,25 @@ fn serve(args: &Serve) -> Outcome {
     args.log.start()?;
     let file = file::load_hss(&args.config)?;
     let mut rng = node::rng()?;
-    let setup = node::hss(&args.config, &file, &mut rng)?;
+    let mut setup = node::hss(&args.config, &file, &mut rng)?;
+    setup.restored = args.restored;
     let runtime = node::runtime()?;
     let stop = Stop::install(&runtime)?;
     let (tx, events) = channel();
     let sink = args.log.sink("hss", move |event| {
-        if let NodeEvent::Hss(
-            event @ (heiiki_hss::Event::Serving { .. } | heiiki_hss::Event::DiskFailed),
-        ) = event
+        if let NodeEvent::Hss(event) = event
+            && let Some(begun) = begun(event)
         {
-            let _ = tx.send(matches!(event, heiiki_hss::Event::Serving { .. }));
+            let _ = tx.send(begun);
         }
     });
     let server = HssServer::start(setup, rng, &runtime, sink)
         .map_err(|e| Config(&args.config).start(&e, node::hss_key))?;
-    if events.recv_timeout(START) != Ok(true) {
+    let late =
+        || Err("it took too long: see the log, and the folder that `store` names".to_owned());
+    if let Err(why) = events.recv_timeout(START).unwrap_or_else(|_| late()) {
         server.stop();
-        let help = "see the log, and the folder that `store` names";
-        return Err(Failure::failed("the HSS could not read its store", help));
+        return Err(Failure::failed("the HSS cannot use its store", why));
     }
     out::line(format_args!(
         "ready hss s6a={} admin={} token_file={}{}{}",
@@ -130,4 +135,24 @@ fn serve(args: &Serve) -> Outcome {
     tracing::info!("{signal}: saying goodbye to the peers");
     server.stop();
     Ok(Exit::Done)
+}
+
+/// How a start ended, if the event tells: it serves, or what to do about its store.
+fn begun(event: &heiiki_hss::Event) -> Option<Result<(), String>> {
+    use heiiki_hss::Event::{DiskFailed, Serving, StoreKeyMissing, StoreUnreadable};
+    Some(match event {
+        Serving { .. } => Ok(()),
+        DiskFailed => Err("the disk failed: see the log".to_owned()),
+        StoreUnreadable { why, .. } => Err((*why).to_owned()),
+        StoreKeyMissing { needed, given } => {
+            let given: Vec<_> = given.iter().map(ToString::to_string).collect();
+            Err(format!(
+                "its secrets are sealed with the master key {needed}, and given is {}: put the right \
+                 one into `store_key_file` or {}, or add it to `previous_store_key_files`",
+                given.join(", "),
+                super::store_key::VARIABLE,
+            ))
+        }
+        _ => return None,
+    })
 }

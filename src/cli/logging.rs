@@ -123,7 +123,8 @@ fn is_frequent(event: &NodeEvent) -> bool {
 fn level(event: &str, frequent: bool) -> Level {
     match event {
         _ if frequent => Level::DEBUG,
-        "bug" | "disk_failed" | "not_restored" => Level::ERROR,
+        "bug" | "disk_failed" | "not_restored" | "secrets_unreadable" | "store_key_missing"
+        | "store_unavailable" | "store_unreadable" => Level::ERROR,
         "admin_refused"
         | "cancel_refused"
         | "cut_overdue"

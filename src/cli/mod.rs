@@ -26,6 +26,7 @@ mod pgw;
 mod run;
 mod signal;
 mod soak;
+mod store_key;
 mod subscriber;
 mod tls;
 mod token;

@@ -16,7 +16,7 @@ use heiiki_pgw::{PgwConfig, Tokens as PgwTokens};
 use heiiki_types::{Ambr, Arp, Key128, Prefix, Rng, Token};
 
 use super::failure::Failure;
-use super::{tls, token};
+use super::{store_key, tls, token};
 use crate::driver::{AuditLog, HssSetup, PgwSetup, PgwStartError, Runtime, StartError, Taps};
 use crate::file::{self, HssFile, Operator, PgwFile, RefuseAt, Secrets, SimState, Subscriber};
 use crate::lab::wiring;
@@ -142,6 +142,10 @@ pub(super) fn hss(path: &Path, file: &HssFile, rng: &mut Rng) -> Result<HssSetup
         );
         config.blame("store", &problem, "see `hss audit verify`")
     })?;
+    let store = file.store.join("hss.redb");
+    let keys = &file.store_key;
+    let store_keys = store_key::load(&keys.file, &keys.previous, store.exists(), rng)
+        .map_err(|u| config.blame("store_key_file", &u.problem, &u.help))?;
     Ok(HssSetup {
         taps: Taps::default(),
         config: hss_config(file, gateways),
@@ -155,7 +159,9 @@ pub(super) fn hss(path: &Path, file: &HssFile, rng: &mut Rng) -> Result<HssSetup
         subscribers: subscribers.into_iter().map(import).collect(),
         s6a: file.s6a,
         admin: file.admin.listen,
-        store: file.store.join("hss.redb"),
+        store,
+        store_keys,
+        restored: false,
         gateways: addresses,
         s6a_tls: tls::s6a(config, file)?,
         admin_tls: tls::admin(config, &file.admin)?,

@@ -5,7 +5,7 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use heiiki_hss::{Hss, HssConfig, Input, Output, SubscriberImport, Tokens};
+use heiiki_hss::{Hss, HssConfig, Input, Output, StoreKeys, SubscriberImport, Tokens};
 use heiiki_net::reactor::{Limits, Reactor};
 use heiiki_net::{http, tls};
 use heiiki_types::{ConnId, HttpRequest, Lane, Rng, StreamInput, StreamOutput};
@@ -32,6 +32,10 @@ pub struct HssSetup {
     pub config: HssConfig,
     /// Who may call it.
     pub tokens: Tokens,
+    /// The master keys of its store.
+    pub store_keys: StoreKeys,
+    /// Whether its store was restored from a backup.
+    pub restored: bool,
     /// What is imported at the start.
     pub subscribers: Vec<SubscriberImport>,
     /// Where it listens for MMEs.
@@ -122,7 +126,11 @@ impl HssServer {
             sink,
             tap,
         };
-        let machine = Hss::new(setup.config, rng, setup.tokens);
+        let mut machine =
+            Hss::new(setup.config, rng, setup.tokens).with_store_keys(&setup.store_keys);
+        if setup.restored {
+            machine = machine.after_restore();
+        }
         let node = waiting
             .run_on("hss", machine, reactor, side)
             .map_err(|e| StartError::new("thread", "hss", e))?;

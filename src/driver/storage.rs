@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
-use std::time::Instant;
 
 use heiiki_hss::{Hss, Input};
 use heiiki_net::disk::JournalFile;
@@ -21,8 +20,10 @@ use super::thread::Inbox;
 const RETRY: Duration = Duration::from_millis(500);
 /// Parts of a store that are on their way to the machine.
 const PARTS_UNDER_WAY: usize = 2;
-/// How long a machine may take for a part before the store no longer waits for it.
-const PART_TAKEN: Duration = Duration::from_secs(5);
+/// How often to look whether the machine has taken a part.
+const LOOK: Duration = Duration::from_micros(100);
+/// How often at most, before the store no longer waits for it.
+const PATIENCE: u32 = 50_000;
 /// Rows that go to the disk with one flush, unless a single batch has more.
 const GROUP: usize = 16_384;
 
@@ -76,11 +77,11 @@ impl Storage {
                 inbox.send(Input::Storage(input));
                 return;
             }
-            let asked = Instant::now();
-            while under_way.load(Ordering::Acquire) >= PARTS_UNDER_WAY
-                && asked.elapsed() < PART_TAKEN
-            {
-                std::thread::sleep(Duration::from_micros(100));
+            for _ in 0..PATIENCE {
+                if under_way.load(Ordering::Acquire) < PARTS_UNDER_WAY {
+                    break;
+                }
+                std::thread::sleep(LOOK);
             }
             under_way.fetch_add(1, Ordering::AcqRel);
             let under_way = Arc::clone(&under_way);

@@ -26,6 +26,8 @@ pub struct HssFile {
     pub admin: Admin,
     /// The folder of its store.
     pub store: PathBuf,
+    /// The master key of the store.
+    pub store_key: StoreKeyFiles,
     /// A file to import at every start; rows that the store has already stay as they are.
     pub subscribers: Option<PathBuf>,
     /// Who may connect on S6a.
@@ -40,6 +42,15 @@ pub struct HssFile {
     pub request_timeout: Duration,
     /// How many connections it takes.
     pub connections: ConnectionLimits,
+}
+
+/// Where the master key of the store is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoreKeyFiles {
+    /// The key that seals; made at the first start, mode 0600.
+    pub file: PathBuf,
+    /// Keys of before, which some rows may still need.
+    pub previous: Vec<PathBuf>,
 }
 
 /// The HTTP interface of a node.

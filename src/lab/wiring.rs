@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use heiiki_hss::auc::milenage;
 use heiiki_hss::{
-    Gateway, HssConfig, PeerRule, State, SubscriberImport, TenantRule, Tokens as HssTokens,
+    Gateway, HssConfig, PeerRule, State, StoreKeys, SubscriberImport, TenantRule,
+    Tokens as HssTokens,
 };
 use heiiki_mme::MmeConfig;
 use heiiki_mme::s1::EnbId;
@@ -188,6 +189,7 @@ pub(crate) struct Wiring {
     pub(crate) tokens: LabTokens,
     pub(crate) hss: HssConfig,
     pub(crate) hss_tokens: HssTokens,
+    pub(crate) store_keys: StoreKeys,
     pub(crate) subscribers: Vec<SubscriberImport>,
     pub(crate) mme: MmeConfig,
     pub(crate) pgw: PgwConfig,
@@ -247,6 +249,7 @@ pub(crate) fn wire(
             provision: None,
             reader: None,
         },
+        store_keys: StoreKeys::random(&mut rng.fork("store key")),
         subscribers: lab
             .sims
             .iter()

@@ -212,6 +212,8 @@ impl RealNetwork {
         let hss = HssSetup {
             config: wired.hss,
             tokens: wired.hss_tokens,
+            store_keys: wired.store_keys,
+            restored: false,
             subscribers: wired.subscribers,
             s6a: addresses.hss(),
             admin: addresses.hss_admin(),

@@ -72,6 +72,7 @@ impl World {
             addresses,
             hss,
             hss_tokens: tokens,
+            store_keys,
             subscribers,
             mme,
             pgw,
@@ -92,6 +93,7 @@ impl World {
             Blueprint::Hss {
                 config: hss,
                 tokens,
+                store_keys,
                 subscribers,
                 s6a,
             },

@@ -3,7 +3,7 @@
 use core::net::SocketAddr;
 use std::sync::Arc;
 
-use heiiki_hss::{Hss, HssConfig, SubscriberImport, Tokens};
+use heiiki_hss::{Hss, HssConfig, StoreKeys, SubscriberImport, Tokens};
 use heiiki_mme::s1::{self, EnbId};
 use heiiki_mme::{Mme, MmeConfig};
 use heiiki_pgw::sgi::Segment;
@@ -36,6 +36,7 @@ pub(crate) enum Blueprint {
     Hss {
         config: HssConfig,
         tokens: Tokens,
+        store_keys: StoreKeys,
         subscribers: Vec<SubscriberImport>,
         s6a: SocketAddr,
     },
@@ -185,10 +186,12 @@ impl Node {
             Blueprint::Hss {
                 config,
                 tokens,
+                store_keys,
                 subscribers,
                 ..
             } => {
-                let mut hss = Box::new(Hss::new(config.clone(), rng, tokens.clone()));
+                let hss = Hss::new(config.clone(), rng, tokens.clone());
+                let mut hss = Box::new(hss.with_store_keys(store_keys));
                 hss.import(now, subscribers.clone())
                     .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>())?;
                 hss.start(now);

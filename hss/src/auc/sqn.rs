@@ -32,6 +32,11 @@ pub const DELTA: u64 = 1 << 28;
 /// It is part of the store's format: changing it would make older marks mean less than was issued.
 pub const LEAD: u64 = 256;
 
+/// Epochs that a start after a restore from a backup is ahead: enough for 2^20 vectors of each SIM
+/// since the backup, and so little that a USIM takes 255 such jumps in a row before one is beyond
+/// [`DELTA`].
+pub const RESTORED_EPOCHS: u64 = 4_096;
+
 /// A sequence number, 48 bits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Sqn(u64);

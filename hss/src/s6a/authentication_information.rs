@@ -17,7 +17,7 @@ use crate::auc::vector::EpsVector;
 use crate::event::{Answered, Event, Resynchronisation};
 use crate::node::Hss;
 use crate::storage::Deferred;
-use crate::subscriber::{RowIx, Subscriber, Subscribers};
+use crate::subscriber::{RowIx, Subscriber};
 
 /// Why there are no vectors.
 enum NoVectors {
@@ -149,7 +149,9 @@ impl Hss {
         let Some(token) = rest.first_chunk::<14>() else {
             return Resynchronisation::Forged;
         };
-        let sim = Subscribers::milenage(subscriber);
+        let Ok(sim) = subscriber.milenage(&self.vault) else {
+            return Resynchronisation::Forged;
+        };
         let usim = match auts::open(&sim, rand, token) {
             Ok(sqn) => sqn,
             Err(auts::Forged) if check => return Resynchronisation::Forged,
@@ -182,7 +184,11 @@ impl Hss {
             Ok(()) => count,
             Err(why) => fewer().ok_or_else(|| no_vectors(why))?,
         };
-        let sim = Subscribers::milenage(subscriber);
+        let Ok(sim) = subscriber.milenage(&self.vault) else {
+            let imsi = subscriber.imsi;
+            self.tell(Event::SecretsUnreadable { imsi });
+            return Err(s6a::AUTHENTICATION_DATA_UNAVAILABLE.into());
+        };
         let mut vectors = Vec::new();
         for item in 1..=count {
             let sqn = subscriber.counter.issue(inds).map_err(no_vectors)?;

@@ -13,10 +13,12 @@ use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr};
 
 use heiiki_diameter::s6a::PgwIdentity;
-use heiiki_types::{Ambr, Apn, Arp, Imei, Imsi, Key128, Msisdn, PersistSeq, PlmnId, Qci, WallTime};
+use heiiki_types::{Ambr, Apn, Arp, Imei, Imsi, Msisdn, PersistSeq, PlmnId, Qci, Rng, WallTime};
 
+use crate::auc::milenage::Milenage;
 use crate::auc::sqn::Counter;
 use crate::equipment::Binding;
+use crate::seal::{DoesNotOpen, Sealed, Vault};
 
 pub mod import;
 mod index;
@@ -103,7 +105,7 @@ static NO_ORDER: Standing = Standing {
 };
 
 /// Which row of the store.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct RowIx(u32);
 
 /// Which tenant of the store.
@@ -171,8 +173,7 @@ struct Place {
 /// What the HSS keeps of one SIM.
 pub(crate) struct Subscriber {
     pub(crate) imsi: Imsi,
-    k: Key128,
-    opc: Key128,
+    sealed: Sealed,
     pub(crate) counter: Counter,
     pub(crate) msisdn: Option<Msisdn>,
     /// The batch that the location, or its state, went to the disk with.
@@ -186,7 +187,35 @@ pub(crate) struct Subscriber {
     pub(crate) state: State,
 }
 
+impl RowIx {
+    /// The row after this one.
+    pub(crate) const fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+}
+
 impl Subscriber {
+    /// The SIM's functions. The secrets are opened and the key schedule is made anew each time: that
+    /// costs less than a microsecond, and what is open could be read.
+    pub(crate) fn milenage(&self, vault: &Vault) -> Result<Milenage, DoesNotOpen> {
+        let (k, opc) = vault.open(self.imsi, &self.sealed)?;
+        Ok(Milenage::new(&k, &opc))
+    }
+
+    /// K and OPc, sealed.
+    pub(crate) const fn sealed(&self) -> &Sealed {
+        &self.sealed
+    }
+
+    /// Seals the secrets with the current key; false when they do not open.
+    pub(crate) fn seal_again(&mut self, vault: &Vault, rng: &mut Rng) -> bool {
+        let opened = vault.open(self.imsi, &self.sealed);
+        if let Ok((k, opc)) = &opened {
+            self.sealed = vault.seal(self.imsi, k, opc, rng);
+        }
+        opened.is_ok()
+    }
+
     /// Why the SIM is in its state.
     pub(crate) fn standing(&self) -> &Standing {
         self.rare.as_ref().map_or(&NO_ORDER, |r| &r.standing)
@@ -237,8 +266,7 @@ impl Subscriber {
 /// A SIM as it enters the store.
 pub(crate) struct NewSubscriber<'a> {
     pub(crate) imsi: Imsi,
-    pub(crate) k: Key128,
-    pub(crate) opc: Key128,
+    pub(crate) sealed: Sealed,
     pub(crate) amf: [u8; 2],
     pub(crate) counter: Counter,
     pub(crate) msisdn: Option<Msisdn>,

@@ -9,10 +9,10 @@ use core::net::Ipv4Addr;
 
 use heiiki_types::{Imsi, Msisdn};
 use serde::{Deserialize, Serialize};
-use zeroize::Zeroize;
 
 use super::{Location, Standing, State};
 use crate::auc::sqn::{Epoch, LEAD, Mark};
+use crate::seal::KeyId;
 
 /// The version that this build writes, and the only one that it reads.
 const VERSION: u8 = 2;
@@ -20,7 +20,7 @@ const VERSION: u8 = 2;
 /// A table of the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Table {
-    /// One row: the epoch.
+    /// The epoch, and which master key seals.
     Meta = 0,
     /// By IMSI: secrets, profile, first state and first mark.
     Subscriber = 1,
@@ -70,8 +70,12 @@ impl Table {
     }
 }
 
-/// The key of the only row of [`Table::Meta`].
+/// The key of the first row of [`Table::Meta`].
 pub(crate) const META_KEY: &[u8] = b"epoch";
+
+/// The key of the row of [`Table::Meta`] that holds the check of the master key; it comes after the
+/// epoch and before all SIMs.
+pub(crate) const STORE_KEY: &[u8] = b"key";
 
 /// The row is not one that this build can read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,8 +102,9 @@ impl MetaRow {
 /// A SIM as it was imported, or written anew since: all that a SIM without a history needs.
 #[derive(Serialize, serde::Deserialize)]
 pub(crate) struct SubscriberRow<'a> {
-    pub(crate) k: [u8; 16],
-    pub(crate) opc: [u8; 16],
+    /// The master key that the secrets are sealed with.
+    pub(crate) key: KeyId,
+    pub(crate) sealed: &'a [u8],
     pub(crate) amf: [u8; 2],
     pub(crate) msisdn: Option<Msisdn>,
     pub(crate) tenant: &'a str,
@@ -114,13 +119,6 @@ pub(crate) struct SubscriberRow<'a> {
     pub(crate) state: State,
     /// Counts unless the row of [`Table::Mark`] is higher.
     pub(crate) mark: Mark,
-}
-
-impl Drop for SubscriberRow<'_> {
-    fn drop(&mut self) {
-        self.k.zeroize();
-        self.opc.zeroize();
-    }
 }
 
 #[derive(Serialize, serde::Deserialize)]

@@ -14,9 +14,9 @@ use super::{
     Location, NewSubscriber, Place, Profile, Rare, RowIx, ServingNode, SubscribedApn, Subscriber,
     TenantIx,
 };
-use crate::auc::milenage::Milenage;
 use crate::auc::sqn::Epoch;
 use crate::config::{Tenant, TenantRule};
+use crate::seal::Vault;
 
 /// Rows of a chunk.
 const CHUNK: usize = 4_096;
@@ -112,8 +112,7 @@ impl Subscribers {
         });
         let subscriber = Subscriber {
             imsi: new.imsi,
-            k: new.k,
-            opc: new.opc,
+            sealed: new.sealed,
             counter: new.counter,
             msisdn: new.msisdn,
             location_seq: Default::default(),
@@ -145,12 +144,6 @@ impl Subscribers {
         }
     }
 
-    /// The SIM's functions. The key schedule is made anew each time: it costs less than 100 ns and
-    /// a cached one would be ten times as large as the keys.
-    pub(crate) fn milenage(subscriber: &Subscriber) -> Milenage {
-        Milenage::new(&subscriber.k, &subscriber.opc)
-    }
-
     /// What the SIM may do.
     pub(crate) fn profile(&self, subscriber: &Subscriber) -> Option<&Profile> {
         self.profiles.get(subscriber.profile)
@@ -162,11 +155,16 @@ impl Subscribers {
     }
 
     /// The SIM's row as of now, in `epoch`.
-    pub(crate) fn row<'a>(&'a self, subscriber: &'a Subscriber, epoch: Epoch) -> SubscriberRow<'a> {
+    pub(crate) fn row<'a>(
+        &'a self,
+        vault: &Vault,
+        subscriber: &'a Subscriber,
+        epoch: Epoch,
+    ) -> SubscriberRow<'a> {
         let rare = subscriber.rare.as_ref();
         SubscriberRow {
-            k: *subscriber.k.expose(),
-            opc: *subscriber.opc.expose(),
+            key: vault.id_of(&subscriber.sealed),
+            sealed: subscriber.sealed.octets(),
             amf: subscriber.amf,
             msisdn: subscriber.msisdn,
             tenant: self.tenant_name(subscriber.tenant),

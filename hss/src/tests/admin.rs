@@ -282,7 +282,7 @@ fn subscribers_are_added_by_a_call() {
     // OP and OPc of the same set give the same card.
     let imsi = "001010000000077".parse().unwrap();
     let subscriber = bench.hss.subscribers.by_imsi(imsi).unwrap();
-    let sim = crate::subscriber::Subscribers::milenage(subscriber);
+    let sim = subscriber.milenage(&bench.hss.vault).unwrap();
     let key = |hex| heiiki_types::Key128::from_hex(hex).unwrap();
     let same = crate::auc::milenage::Milenage::new(
         &key("465b5ce8b199b49faa5f0a2ee238a6bc"),

@@ -224,7 +224,7 @@ impl Bench {
             provision: Some(Token::new("provisioner".into())),
             reader: Some(Token::new("reader".into())),
         };
-        Hss::new(config, Rng::from_seed(seed), tokens)
+        Hss::new(config, Rng::from_seed(seed), tokens).with_store_keys(&store_keys())
     }
 
     /// The process ends without a word; what was not synced is lost. A new one starts.
@@ -234,6 +234,16 @@ impl Bench {
     }
 
     pub(super) fn crash_into(&mut self, config: HssConfig) {
+        self.start_again(config, |hss| hss);
+    }
+
+    /// A crash, and a start of a machine that `change` has its say on.
+    pub(super) fn restart_with(&mut self, change: impl FnOnce(Hss) -> Hss) {
+        let config = self.hss.config.clone();
+        self.start_again(config, change);
+    }
+
+    fn start_again(&mut self, config: HssConfig, change: impl FnOnce(Hss) -> Hss) {
         self.disk.queue.clear();
         self.inbox.clear();
         self.deframers.clear();
@@ -241,7 +251,7 @@ impl Bench {
         self.calls.clear();
         self.replies.clear();
         let seed = self.now.at.as_micros();
-        self.hss = Self::machine(config, seed);
+        self.hss = change(Self::machine(config, seed));
         self.hss.start(self.now);
         self.drain();
     }
@@ -253,12 +263,19 @@ impl Bench {
 
     /// Everything queued becomes durable, and the HSS is told.
     pub(super) fn sync(&mut self) {
-        while let Some((seq, records)) = self.disk.queue.pop_front() {
-            self.disk.apply(records);
-            let persisted = StorageInput::Persisted { seq };
-            self.hss.handle_input(self.now, Input::Storage(persisted));
-            self.take_outputs();
-        }
+        while self.sync_one() {}
+    }
+
+    /// The oldest batch in the queue becomes durable, and the HSS is told; false when there is none.
+    pub(super) fn sync_one(&mut self) -> bool {
+        let Some((seq, records)) = self.disk.queue.pop_front() else {
+            return false;
+        };
+        self.disk.apply(records);
+        let persisted = StorageInput::Persisted { seq };
+        self.hss.handle_input(self.now, Input::Storage(persisted));
+        self.take_outputs();
+        true
     }
 
     pub(super) fn fail_disk(&mut self) {
@@ -630,4 +647,9 @@ pub(super) fn open_vector(n: u32, vector: &heiiki_diameter::s6a::EutranVector) -
     assert_eq!(mac, sim.f1(&vector.rand, sqn, [a0, a1]), "MAC-A");
     assert!(vector.xres.matches(res.expose()), "XRES");
     Sqn::from_octets(sqn)
+}
+
+/// The master key of every bench: it stays the same over restarts.
+pub(super) fn store_keys() -> crate::StoreKeys {
+    crate::StoreKeys::random(&mut Rng::from_seed(77))
 }

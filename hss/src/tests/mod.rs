@@ -9,5 +9,6 @@ mod equipment;
 mod hostile;
 mod peers;
 mod restart;
+mod store;
 mod subscription;
 mod update_location;

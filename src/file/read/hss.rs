@@ -12,8 +12,8 @@ use crate::file::mistake::{Kind, Source};
 use crate::file::reader::{Sink, Table, parse};
 use crate::file::value::Octets;
 use crate::file::{
-    Admin, AdminUrl, ConnectionLimits, GatewayEntry, HssFile, RefuseAt, S6aTls, TenantRule,
-    TlsFiles,
+    Admin, AdminUrl, ConnectionLimits, GatewayEntry, HssFile, RefuseAt, S6aTls, StoreKeyFiles,
+    TenantRule, TlsFiles,
 };
 
 /// Reads `hss.toml`.
@@ -24,6 +24,18 @@ pub(in crate::file) fn hss(source: &Arc<Source>, path: &Path, sink: &Sink) -> Op
         let origin_realm =
             root.required::<String>("origin_realm", "\"epc.mnc001.mcc001.3gppnetwork.org\"");
         let store = root.or("store", PathBuf::from("hss-data"));
+        let store_key = StoreKeyFiles {
+            file: super::beside(
+                path,
+                &root.or("store_key_file", PathBuf::from("hss-store-key")),
+            ),
+            previous: root
+                .list::<PathBuf>("previous_store_key_files")
+                .unwrap_or_default()
+                .iter()
+                .map(|file| super::beside(path, &file.value))
+                .collect(),
+        };
         let subscribers = root.optional::<PathBuf>("subscribers");
         let default = Admin {
             listen: loopback(8081),
@@ -45,6 +57,7 @@ pub(in crate::file) fn hss(source: &Arc<Source>, path: &Path, sink: &Sink) -> Op
             audit_rotate_at,
             admin,
             store: super::beside(path, &store),
+            store_key,
             subscribers: subscribers.map(|s| super::beside(path, &s)),
             mmes,
             gateways,

@@ -1,0 +1,133 @@
+//! Master keys, a full disk, and restored stores.
+
+use super::bench::*;
+use crate::auc::sqn::{LEAD, RESTORED_EPOCHS};
+use crate::{Event, Hss, Input, StoreKeys};
+use core::time::Duration;
+use heiiki_diameter::AnswerResult;
+use heiiki_types::{ConnId, Key256, StorageInput};
+
+fn keys(current: u8, previous: &[u8]) -> StoreKeys {
+    let key = |n| Key256::new([n; 32]);
+    StoreKeys::new(key(current), previous.iter().map(|n| key(*n)).collect())
+}
+
+/// Starts a bench's HSS anew with other master keys.
+fn restart(bench: &mut Bench, keys: &StoreKeys) {
+    bench.restart_with(|hss: Hss| hss.with_store_keys(keys));
+}
+
+fn asked(bench: &mut Bench, conn: ConnId, n: u32) -> AnswerResult {
+    let request = bench.air(conn, n);
+    bench.ask_vectors(conn, &request).result
+}
+
+fn status(bench: &mut Bench, n: u32, verb: &str) -> u16 {
+    let call = bench.verb(n, verb);
+    bench.reply(call).expect("a reply at once").0
+}
+
+#[test]
+fn no_row_of_the_store_holds_a_secret() {
+    let mut bench = Bench::new();
+    let conn = bench.connect(MME1);
+    bench.attach(conn, 1);
+    bench.verb(1, "suspend");
+    let secrets: Vec<_> = (1..=3)
+        .map(row)
+        .flat_map(|r| [*r.k.expose(), *r.opc.expose()])
+        .collect();
+    for record in bench.disk.loaded() {
+        let value = record.value.unwrap();
+        for secret in &secrets {
+            assert!(!value.windows(16).any(|w| w == secret), "{}", record.table);
+        }
+    }
+}
+
+#[test]
+fn a_wrong_master_key_is_refused_and_changes_nothing() {
+    let mut bench = Bench::new();
+    let rows = bench.disk.loaded();
+    restart(&mut bench, &keys(9, &[8]));
+    assert!(!bench.hss.is_serving());
+    let told = bench
+        .events
+        .iter()
+        .any(|e| matches!(e, Event::StoreKeyMissing { given, .. } if given.len() == 2));
+    assert!(told);
+    assert_eq!(bench.disk.loaded(), rows);
+    // The positive control.
+    restart(&mut bench, &store_keys());
+    assert!(bench.hss.is_serving());
+}
+
+#[test]
+fn rows_are_sealed_with_a_new_key_while_the_hss_serves() {
+    let mut bench = Bench::with(config(), (1..=600).map(row).collect());
+    let both = keys(2, &[]).with_previous(&store_keys());
+    bench.disk.slow = true;
+    restart(&mut bench, &both);
+    // The epoch and the first rows; then a crash: both keys are still needed, and the rest follows.
+    assert!(bench.sync_one() && bench.sync_one());
+    bench.disk.slow = false;
+    restart(&mut bench, &keys(2, &[]));
+    assert!(!bench.hss.is_serving());
+    bench.events.clear();
+    restart(&mut bench, &both);
+    assert!(bench.hss.is_serving());
+    let over = |e: &Event| matches!(e, Event::StoreKeyRotated { failed: 0, .. });
+    assert!(bench.events.iter().any(over), "{:?}", bench.events);
+    // The old key can go.
+    restart(&mut bench, &keys(2, &[]));
+    assert!(bench.hss.is_serving());
+    let conn = bench.connect(MME1);
+    bench.one_sqn(conn, 1);
+}
+
+#[test]
+fn a_restored_store_is_far_ahead() {
+    let mut bench = Bench::new();
+    let conn = bench.connect(MME1);
+    let last = (0..10).map(|_| bench.one_sqn(conn, 1)).last().unwrap();
+    bench.restart_with(Hss::after_restore);
+    let conn = bench.connect(MME1);
+    let next = bench.one_sqn(conn, 1);
+    assert!(next.seq() >= RESTORED_EPOCHS * LEAD, "{last:?} {next:?}");
+    assert!(next.seq() < (1 << 20) + 2 * LEAD + 10);
+    // Only that start.
+    bench.crash();
+    let conn = bench.connect(MME1);
+    let after = bench.one_sqn(conn, 1);
+    assert!(after.seq() > next.seq() && after.seq() < next.seq() + 2 * LEAD);
+}
+
+#[test]
+fn a_full_disk_serves_what_needs_no_write_and_goes_on_when_there_is_room() {
+    let mut bench = Bench::new();
+    let conn = bench.connect(MME1);
+    bench.attach(conn, 1);
+    bench.disk.slow = true;
+    bench.input(Input::Storage(StorageInput::Unavailable));
+    assert!(bench.events.contains(&Event::StoreUnavailable));
+    // Vectors from what is leased, and no more.
+    let mut served = 0;
+    while asked(&mut bench, conn, 1) == AnswerResult::SUCCESS {
+        served += 1;
+        assert!(served <= 2 * LEAD);
+    }
+    assert!(served >= LEAD / 2, "{served}");
+    // A cut has its effect, and its caller hears that it is not durable; no SIM is given back.
+    assert_eq!(status(&mut bench, 2, "suspend"), 503);
+    assert_eq!(bench.state_of(2), "suspended");
+    assert_eq!(status(&mut bench, 2, "resume"), 503);
+    bench.disk.slow = false;
+    bench.sync();
+    bench.input(Input::Storage(StorageInput::Available));
+    bench.advance(Duration::from_secs(1));
+    assert!(bench.events.contains(&Event::StoreAvailable));
+    assert_eq!(asked(&mut bench, conn, 1), AnswerResult::SUCCESS);
+    assert_eq!(status(&mut bench, 3, "suspend"), 200);
+    bench.crash();
+    assert_eq!(bench.state_of(2), "suspended");
+}
