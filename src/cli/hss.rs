@@ -46,8 +46,9 @@ enum Command {
 
 /// Run the HSS in the foreground
 ///
-/// Once it serves it prints one line, `ready hss s6a=ADDRESS admin=ADDRESS token_file=PATH
-/// audit_head=NUMBER:HASH`, with `s6a_tls=ADDRESS` where it listens for TLS. SIGTERM and SIGINT end it
+/// Once it serves it prints one line, `ready hss s6a=ADDRESS sctp=WAY admin=ADDRESS
+/// token_file=PATH audit_head=NUMBER:HASH`, with `s6a_tls=ADDRESS` where it listens for TLS; WAY is
+/// `kernel:ADDRESS`, `udp:ADDRESS` or `off`. SIGTERM and SIGINT end it
 /// cleanly with exit code 0. Tokens are made at the first start.
 #[derive(Args, Debug)]
 #[command(after_help = "\
@@ -124,8 +125,9 @@ fn serve(args: &Serve) -> Outcome {
         return Err(Failure::failed("the HSS cannot use its store", why));
     }
     out::line(format_args!(
-        "ready hss s6a={} admin={} token_file={}{}{}",
+        "ready hss s6a={} sctp={} admin={} token_file={}{}{}",
         server.s6a(),
+        server.sctp(),
         server.admin(),
         node::path_word(&file.admin.token_file),
         word("s6a_tls", server.s6a_tls()),

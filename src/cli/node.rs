@@ -17,8 +17,12 @@ use heiiki_types::{Ambr, Arp, Key128, Prefix, Rng, Token};
 
 use super::failure::Failure;
 use super::{store_key, tls, token};
-use crate::driver::{AuditLog, HssSetup, PgwSetup, PgwStartError, Runtime, StartError, Taps};
-use crate::file::{self, HssFile, Operator, PgwFile, RefuseAt, Secrets, SimState, Subscriber};
+use crate::driver::{
+    AuditLog, HssSetup, PgwSetup, PgwStartError, Runtime, SctpChoice, SctpSetup, StartError, Taps,
+};
+use crate::file::{
+    self, HssFile, Operator, PgwFile, RefuseAt, SctpMode, Secrets, SimState, Subscriber,
+};
 use crate::lab::wiring;
 
 /// A configuration file: where to lay the blame when the system refuses what it says.
@@ -158,6 +162,7 @@ pub(super) fn hss(path: &Path, file: &HssFile, rng: &mut Rng) -> Result<HssSetup
         },
         subscribers: subscribers.into_iter().map(import).collect(),
         s6a: file.s6a,
+        sctp: sctp(file),
         admin: file.admin.listen,
         store,
         store_keys,
@@ -195,6 +200,19 @@ fn peer_rule(peer: &file::MmeRule) -> PeerRule {
         tls: peer.tls,
         certificates: peer.certificates.clone(),
         rate: rate(peer.rate),
+    }
+}
+
+fn sctp(file: &HssFile) -> SctpSetup {
+    SctpSetup {
+        choice: match file.sctp {
+            SctpMode::Auto => SctpChoice::Auto,
+            SctpMode::Kernel => SctpChoice::Kernel,
+            SctpMode::Udp => SctpChoice::Udp,
+            SctpMode::Off => SctpChoice::Off,
+        },
+        listen: file.sctp_listen,
+        udp: file.sctp_udp,
     }
 }
 
@@ -276,6 +294,7 @@ pub(super) fn subscribed(apn: file::SubscribedApn, ambr: Ambr) -> SubscribedApn 
 pub(super) fn hss_key(error: &StartError) -> Option<String> {
     match error.key {
         "s6a" => Some("s6a.listen".to_owned()),
+        "sctp" | "sctp_listen" | "sctp_udp" => Some(format!("s6a.{}", error.key)),
         "admin.listen" | "s6a.tls.listen" | "store" => Some(error.key.to_owned()),
         _ => None,
     }

@@ -1,6 +1,6 @@
 //! The access side on real sockets: MME and SGW, and eNBs with their UEs.
 
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -16,6 +16,7 @@ use tokio::task::JoinHandle;
 
 use super::listen::StartError;
 use super::runtime::Runtime;
+use super::sctp::{self, Associations, S6aTransport};
 use super::socket::{Sender, Socket};
 use super::storage::Storage;
 use super::thread::{Inbox, NodeThread, Waiting};
@@ -27,6 +28,8 @@ use crate::log::NodeEvent;
 pub struct AccessSetup {
     /// MME and SGW.
     pub mme: MmeConfig,
+    /// How the MME reaches its HSS.
+    pub s6a: S6aTransport,
     /// What crosses the sockets is reported here.
     pub taps: Taps,
     /// The MME's journal.
@@ -88,23 +91,15 @@ impl AccessServer {
             Storage::open(&setup.journal, deliver)
                 .map_err(|e| StartError::new("store", setup.journal.display(), e))?
         };
-        let (stream_outputs, outputs) = mpsc::unbounded_channel();
         let local = setup.mme.host_ips.first().copied();
-        let streams = {
-            let inbox = mme.clone();
-            let deliver: stream::Deliver =
-                Arc::new(move |input| inbox.send(heiiki_mme::Input::S6a(input)));
-            runtime
-                .handle()
-                .spawn(stream::run(None, local, outputs, deliver))
-        };
+        let (s6a, streams) = s6a(setup.s6a, local, runtime, &mme)?;
         let router = MmeRouter {
             inbox: mme.clone(),
             enbs: enbs.iter().map(|(id, w)| (*id, w.inbox())).collect(),
             s5c: s5c.sender(Link::S5C, &setup.taps),
             s5u: s5u.sender(Link::S5U, &setup.taps),
             s1u: s1u.sender(Link::S1U, &setup.taps),
-            streams: stream_outputs,
+            s6a,
             storage,
             sink: mme_sink,
         };
@@ -129,7 +124,7 @@ impl AccessServer {
             sockets,
             mme: Some(node),
             enbs: running,
-            streams: Some(streams),
+            streams,
             s5,
         })
     }
@@ -170,6 +165,39 @@ impl AccessServer {
             // The timer must be made where the runtime is.
             let wait = core::time::Duration::from_secs(2);
             let _ = runtime.wait(async move { tokio::time::timeout(wait, streams).await });
+        }
+    }
+}
+
+/// The way to the HSS.
+enum S6aStreams {
+    Tcp(mpsc::UnboundedSender<heiiki_types::StreamOutput>),
+    Sctp(Associations),
+}
+
+/// Opens the way to the HSS, and the task that carries it, if there is one.
+fn s6a(
+    transport: S6aTransport,
+    local: Option<IpAddr>,
+    runtime: &Runtime,
+    mme: &Inbox<Mme>,
+) -> Result<(S6aStreams, Option<JoinHandle<()>>), StartError> {
+    let inbox = mme.clone();
+    let deliver: stream::Deliver = Arc::new(move |input| inbox.send(heiiki_mme::Input::S6a(input)));
+    match transport {
+        S6aTransport::Tcp => {
+            let (outputs, asked) = mpsc::unbounded_channel();
+            let task = stream::run(None, local, asked, deliver);
+            let task = runtime.handle().spawn(task);
+            Ok((S6aStreams::Tcp(outputs), Some(task)))
+        }
+        S6aTransport::Sctp => {
+            let (associations, task) = sctp::connect_kernel(local, runtime, deliver)?;
+            Ok((S6aStreams::Sctp(associations), Some(task)))
+        }
+        S6aTransport::SctpUdp(port) => {
+            let associations = sctp::connect_udp(local, port, deliver)?;
+            Ok((S6aStreams::Sctp(associations), None))
         }
     }
 }
@@ -267,7 +295,7 @@ struct MmeRouter {
     s5c: Sender,
     s5u: Sender,
     s1u: Sender,
-    streams: mpsc::UnboundedSender<heiiki_types::StreamOutput>,
+    s6a: S6aStreams,
     storage: Storage,
     sink: Sink,
 }
@@ -288,7 +316,10 @@ impl MmeRouter {
             Output::S1u(datagram) => self.s1u.send(&datagram),
             Output::S5c(datagram) => self.s5c.send(&datagram),
             Output::S5u(datagram) => self.s5u.send(&datagram),
-            Output::S6a(output) => drop(self.streams.send(output)),
+            Output::S6a(output) => match &self.s6a {
+                S6aStreams::Tcp(outputs) => drop(outputs.send(output)),
+                S6aStreams::Sctp(associations) => associations.send(output),
+            },
             Output::Storage(output) => {
                 if let Some(input) = self.storage.act(output) {
                     self.inbox.send(heiiki_mme::Input::Storage(input));

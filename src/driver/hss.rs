@@ -4,6 +4,7 @@ use core::net::SocketAddr;
 use core::time::Duration;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use heiiki_hss::{Hss, HssConfig, Input, Output, StoreKeys, SubscriberImport, Tokens};
 use heiiki_net::reactor::{Limits, Reactor};
@@ -15,6 +16,7 @@ use tokio::task::JoinHandle;
 use super::admin::{Admin, Events};
 use super::listen::{StartError, listen};
 use super::runtime::Runtime;
+use super::sctp::{self, Associations, SctpSetup, SctpWay};
 use super::storage::Storage;
 use super::thread::{Inbox, NodeThread, Side, Waiting};
 use super::tls_streams::TlsStreams;
@@ -40,6 +42,8 @@ pub struct HssSetup {
     pub subscribers: Vec<SubscriberImport>,
     /// Where it listens for MMEs.
     pub s6a: SocketAddr,
+    /// Whether and where it listens for MMEs that come over SCTP.
+    pub sctp: SctpSetup,
     /// Where it listens for operators.
     pub admin: SocketAddr,
     /// What crosses S6a is reported here.
@@ -70,7 +74,9 @@ pub struct HssServer {
     node: Option<NodeThread<Hss>>,
     tasks: Vec<JoinHandle<()>>,
     tls_streams: Option<std::sync::mpsc::Receiver<()>>,
+    sctp_streams: Option<std::sync::mpsc::Receiver<()>>,
     s6a: SocketAddr,
+    sctp: SctpWay,
     s6a_tls: Option<SocketAddr>,
     admin: SocketAddr,
     audit: Option<AuditLog>,
@@ -105,6 +111,11 @@ impl HssServer {
         };
         let (audit, tls) = (setup.audit, setup.s6a_tls);
         let tls = TlsStreams::start(runtime, tls, &inbox, audit.as_ref())?;
+        let deliver: heiiki_net::sctp::Deliver = {
+            let inbox = inbox.clone();
+            Arc::new(move |input| inbox.send(Input::Stream(input)))
+        };
+        let sctp = sctp::listen(&setup.sctp, s6a_address, runtime, &deliver)?;
         let (calls, events) = (Admin::default(), Events::default());
         let handler = {
             let inbox = inbox.clone();
@@ -117,6 +128,7 @@ impl HssServer {
         let side = Router {
             inbox: inbox.clone(),
             tls_streams: tls.outputs,
+            sctp: sctp.associations,
             audit: audit.clone(),
             storage,
             calls,
@@ -143,7 +155,9 @@ impl HssServer {
             node: Some(node),
             tasks: vec![served],
             tls_streams: tls.ended,
+            sctp_streams: sctp.ended,
             s6a: s6a_address,
+            sctp: sctp.way,
             s6a_tls: tls.address,
             admin: admin_address,
             audit,
@@ -165,6 +179,11 @@ impl HssServer {
         self.s6a_tls
     }
 
+    /// Whether and where it listens for MMEs that come over SCTP.
+    pub const fn sctp(&self) -> SctpWay {
+        self.sctp
+    }
+
     /// Its audit log.
     pub const fn audit(&self) -> Option<&AuditLog> {
         self.audit.as_ref()
@@ -184,7 +203,10 @@ impl HssServer {
             node.inbox().act(Hss::stop);
             node.stop();
         }
-        if let Some(ended) = self.tls_streams.take() {
+        for ended in [self.tls_streams.take(), self.sctp_streams.take()]
+            .into_iter()
+            .flatten()
+        {
             // It ends when the node's thread no longer sends: nothing is ever said here.
             let _ = ended.recv_timeout(Duration::from_secs(2));
         }
@@ -195,6 +217,7 @@ impl HssServer {
 struct Router {
     inbox: Inbox<Hss>,
     tls_streams: Option<mpsc::UnboundedSender<StreamOutput>>,
+    sctp: Option<Associations>,
     audit: Option<AuditLog>,
     storage: Storage,
     calls: Admin,
@@ -260,10 +283,9 @@ impl Side<Hss> for Router {
                     self.tap.sent(&output);
                 }
                 let conn = output.conn();
-                match &self.tls_streams {
-                    Some(tls) if conn.is_accepted() && conn.lane() == Lane::Tls => {
-                        drop(tls.send(output));
-                    }
+                match (conn.lane(), &self.tls_streams, &self.sctp) {
+                    (Lane::Tls, Some(tls), _) if conn.is_accepted() => drop(tls.send(output)),
+                    (Lane::Sctp, _, Some(sctp)) if conn.is_accepted() => sctp.send(output),
                     _ => reactor.act(output),
                 }
             }

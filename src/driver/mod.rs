@@ -11,6 +11,7 @@ mod hss;
 mod listen;
 mod pgw;
 mod runtime;
+mod sctp;
 mod socket;
 mod storage;
 mod thread;
@@ -28,6 +29,7 @@ pub use hss::{HssServer, HssSetup};
 pub use listen::StartError;
 pub use pgw::{PgwServer, PgwSetup, PgwStartError};
 pub use runtime::Runtime;
+pub use sctp::{S6aTransport, SctpChoice, SctpSetup, SctpWay};
 pub use thread::{Inbox, NodeThread};
 pub use worker::WorkerThread;
 

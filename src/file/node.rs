@@ -22,6 +22,12 @@ pub struct HssFile {
     pub s6a_tls: Option<S6aTls>,
     /// A file of the audit log is put away when it has so many octets.
     pub audit_rotate_at: u64,
+    /// How it has SCTP.
+    pub sctp: SctpMode,
+    /// Address and port of its SCTP, if they are not those of TCP.
+    pub sctp_listen: Option<SocketAddr>,
+    /// Where SCTP over UDP comes in.
+    pub sctp_udp: SocketAddr,
     /// Its HTTP interface.
     pub admin: Admin,
     /// The folder of its store.
@@ -51,6 +57,30 @@ pub struct StoreKeyFiles {
     pub file: PathBuf,
     /// Keys of before, which some rows may still need.
     pub previous: Vec<PathBuf>,
+}
+
+/// How a node has SCTP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SctpMode {
+    /// By the kernel if it can, else over UDP, else not.
+    Auto,
+    /// By the kernel.
+    Kernel,
+    /// Over UDP.
+    Udp,
+    /// Not at all.
+    Off,
+}
+
+/// What carries S6a.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// TCP.
+    Tcp,
+    /// SCTP of the kernel.
+    Sctp,
+    /// SCTP over UDP.
+    SctpUdp,
 }
 
 /// The HTTP interface of a node.
@@ -249,6 +279,10 @@ pub struct UeSimFile {
 pub struct HssEntry {
     /// Its S6a address.
     pub s6a: SocketAddr,
+    /// What carries S6a.
+    pub transport: Transport,
+    /// The UDP port behind which the HSS has its SCTP.
+    pub sctp_udp_port: u16,
     /// Its Diameter identity, if it must be a certain one.
     pub origin_host: Option<String>,
     /// Its realm.

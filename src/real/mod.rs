@@ -16,7 +16,7 @@ use heiiki_ue_sim::{EnbConfig, UeCommand, UeId};
 
 use crate::driver::{
     AccessServer, AccessSetup, HssServer, HssSetup, PgwServer, PgwSetup, PgwStartError, Runtime,
-    SharedTap, Sink, StartError, Taps,
+    S6aTransport, SctpSetup, SharedTap, Sink, StartError, Taps,
 };
 use crate::lab::wiring::{HSS, MME, PGW, Wiring, wire};
 use crate::lab::{
@@ -216,6 +216,7 @@ impl RealNetwork {
             restored: false,
             subscribers: wired.subscribers,
             s6a: addresses.hss(),
+            sctp: SctpSetup::OFF,
             admin: addresses.hss_admin(),
             taps: taps.clone(),
             store: scratch.path("hss.redb"),
@@ -245,6 +246,7 @@ impl RealNetwork {
         }
         let access = AccessSetup {
             mme: wired.mme,
+            s6a: S6aTransport::Tcp,
             taps: taps.clone(),
             journal: scratch.path("mme.journal"),
             enbs,

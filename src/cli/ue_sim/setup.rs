@@ -15,8 +15,8 @@ use heiiki_ue_sim::{EnbConfig, UeProfile};
 use super::access::Manners;
 use crate::cli::failure::Failure;
 use crate::cli::node::{self, Config};
-use crate::driver::{AccessSetup, StartError, Taps};
-use crate::file::{Ciphering, Integrity, SimCard, UeSimFile};
+use crate::driver::{AccessSetup, S6aTransport, StartError, Taps};
+use crate::file::{Ciphering, Integrity, SimCard, Transport, UeSimFile};
 use crate::lab;
 
 /// A test command does not wait half a minute (Tc of RFC 6733) for an HSS that starts late.
@@ -93,6 +93,11 @@ pub(super) fn access(
     Ok(AccessSetup {
         taps: Taps::default(),
         mme,
+        s6a: match file.hss.transport {
+            Transport::Tcp => S6aTransport::Tcp,
+            Transport::Sctp => S6aTransport::Sctp,
+            Transport::SctpUdp => S6aTransport::SctpUdp(file.hss.sctp_udp_port),
+        },
         journal: file.store.join("mme.journal"),
         enbs: vec![(config, Arc::new(profile), cards)],
     })
@@ -160,7 +165,7 @@ pub(super) fn key(error: &StartError) -> Option<String> {
     match error.key {
         "mme.s5c" => Some("sgw.s5c".to_owned()),
         "mme.s5u" => Some("sgw.s5u".to_owned()),
-        "store" => Some("store".to_owned()),
+        "store" | "hss.transport" => Some(error.key.to_owned()),
         _ => None,
     }
 }

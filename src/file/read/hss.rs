@@ -10,10 +10,10 @@ use super::names::Names;
 use super::peer::peers;
 use crate::file::mistake::{Kind, Source};
 use crate::file::reader::{Sink, Table, parse};
-use crate::file::value::Octets;
+use crate::file::value::{Octets, choices};
 use crate::file::{
-    Admin, AdminUrl, ConnectionLimits, GatewayEntry, HssFile, RefuseAt, S6aTls, StoreKeyFiles,
-    TenantRule, TlsFiles,
+    Admin, AdminUrl, ConnectionLimits, GatewayEntry, HssFile, RefuseAt, S6aTls, SctpMode,
+    StoreKeyFiles, TenantRule, TlsFiles,
 };
 
 /// Reads `hss.toml`.
@@ -55,6 +55,9 @@ pub(in crate::file) fn hss(source: &Arc<Source>, path: &Path, sink: &Sink) -> Op
             s6a: s6a.listen,
             s6a_tls: s6a.tls,
             audit_rotate_at,
+            sctp: s6a.sctp,
+            sctp_listen: s6a.sctp_listen,
+            sctp_udp: s6a.sctp_udp,
             admin,
             store: super::beside(path, &store),
             store_key,
@@ -69,12 +72,22 @@ pub(in crate::file) fn hss(source: &Arc<Source>, path: &Path, sink: &Sink) -> Op
     })
 }
 
+/// The port that IANA gave to SCTP over UDP.
+pub(super) const SCTP_UDP_PORT: u16 = 9899;
+
 pub(super) fn loopback(port: u16) -> SocketAddr {
     SocketAddr::from((Ipv4Addr::LOCALHOST, port))
 }
 
+choices!(SctpMode {
+    "auto" => Self::Auto, "kernel" => Self::Kernel, "udp" => Self::Udp, "off" => Self::Off,
+});
+
 struct S6a {
     listen: SocketAddr,
+    sctp: SctpMode,
+    sctp_listen: Option<SocketAddr>,
+    sctp_udp: SocketAddr,
     watchdog: Duration,
     request_timeout: Duration,
     connections: ConnectionLimits,
@@ -84,6 +97,9 @@ struct S6a {
 fn s6a(root: &mut Table<'_>, path: &Path) -> S6a {
     let mut s6a = S6a {
         listen: loopback(3868),
+        sctp: SctpMode::Auto,
+        sctp_listen: None,
+        sctp_udp: loopback(SCTP_UDP_PORT),
         watchdog: Duration::from_secs(30),
         request_timeout: Duration::from_secs(5),
         connections: ConnectionLimits {
@@ -95,9 +111,18 @@ fn s6a(root: &mut Table<'_>, path: &Path) -> S6a {
     };
     if let Some(mut table) = root.table("s6a") {
         let listen = table.optional::<SocketAddr>("listen");
-        super::clear_text(&mut table, listen.as_ref());
+        let sctp_listen = table.optional::<SocketAddr>("sctp_listen");
+        let sctp_udp = table.optional::<SocketAddr>("sctp_udp");
+        let addresses = [&listen, &sctp_listen, &sctp_udp];
+        super::clear_text(&mut table, addresses.into_iter().flatten());
+        let own = listen.as_ref().map_or(s6a.listen, |l| l.value);
         s6a = S6a {
-            listen: listen.map_or(s6a.listen, |l| l.value),
+            listen: own,
+            sctp: table.or("sctp", s6a.sctp),
+            // Named or not, the address of TCP is the address of TCP.
+            sctp_listen: sctp_listen.map(|l| l.value).filter(|l| *l != own),
+            // Whoever serves another address than the default serves it on every transport.
+            sctp_udp: sctp_udp.map_or(SocketAddr::new(own.ip(), SCTP_UDP_PORT), |l| l.value),
             watchdog: table.or("watchdog", s6a.watchdog),
             request_timeout: table.or("request_timeout", s6a.request_timeout),
             connections: ConnectionLimits {

@@ -119,12 +119,12 @@ fn admin(root: &mut Table<'_>, default: Admin, base: &Path) -> Admin {
 }
 
 /// Diameter off loopback goes in clear text, which must be asked for by name.
-fn clear_text(table: &mut Table<'_>, address: Option<&At<SocketAddr>>) {
+fn clear_text<'a>(table: &mut Table<'_>, addresses: impl IntoIterator<Item = &'a At<SocketAddr>>) {
     let allowed = table.or("allow_clear", false);
-    if let Some(address) = address
-        && !address.ip().is_loopback()
-        && !allowed
-    {
+    for address in addresses {
+        if allowed || address.ip().is_loopback() {
+            continue;
+        }
         let problem = format!(
             "`{}` is not on this machine, and S6a would travel in clear text",
             address.value

@@ -6,12 +6,17 @@ use std::sync::Arc;
 
 use heiiki_types::{Apn, Duration, Imsi, PlmnId, Tac};
 
-use super::hss::loopback;
+use super::hss::{SCTP_UDP_PORT, loopback};
 use super::names::Names;
 use super::sim::{secrets, sqn};
 use crate::file::mistake::{Kind, Source};
 use crate::file::reader::{Sink, Table, parse};
-use crate::file::{Ciphering, HssEntry, Integrity, Network, PgwEntry, SimCard, UeSimFile};
+use crate::file::value::choices;
+use crate::file::{
+    Ciphering, HssEntry, Integrity, Network, PgwEntry, SimCard, Transport, UeSimFile,
+};
+
+choices!(Transport { "tcp" => Self::Tcp, "sctp" => Self::Sctp, "sctp-udp" => Self::SctpUdp });
 
 /// Reads `ue-sim.toml`.
 pub(in crate::file) fn ue_sim(source: &Arc<Source>, path: &Path, sink: &Sink) -> Option<UeSimFile> {
@@ -97,6 +102,8 @@ fn mme(root: &mut Table<'_>, default: &Network) -> Mme {
 fn hss(root: &mut Table<'_>, plmn: PlmnId) -> HssEntry {
     let mut entry = HssEntry {
         s6a: loopback(3868),
+        transport: Transport::Tcp,
+        sctp_udp_port: SCTP_UDP_PORT,
         origin_host: None,
         realm: plmn.epc_realm(),
     };
@@ -104,6 +111,8 @@ fn hss(root: &mut Table<'_>, plmn: PlmnId) -> HssEntry {
         let s6a = table.optional::<SocketAddr>("s6a");
         super::clear_text(&mut table, s6a.as_ref());
         entry.s6a = s6a.map_or(entry.s6a, |s| s.value);
+        entry.transport = table.or("transport", entry.transport);
+        entry.sctp_udp_port = table.or("sctp_udp_port", entry.sctp_udp_port);
         entry.origin_host = table.optional::<String>("origin_host").map(|h| h.value);
         entry.realm = table.or("realm", entry.realm);
         table.finish();

@@ -196,6 +196,28 @@ fn either_side_ends_gracefully() {
 }
 
 #[test]
+fn an_answer_that_crosses_the_shutdown_is_acknowledged_by_it() {
+    let (mut server, mut peer) = (Server::new(), Peer::new(40_000));
+    server.talk(&mut peer);
+    let conn = server.accepted();
+    server.order(StreamOutput::Send {
+        conn,
+        octets: message(20, 1),
+    });
+    let data = server.outputs(peer.udp).remove(0);
+    // The peer has the data, but its own SACK for it is lost; it shuts down.
+    peer.socket.handle_input(&data);
+    peer.packets();
+    peer.socket.shutdown();
+    server.talk(&mut peer);
+    assert!(peer.closed && server.endpoint.is_idle());
+    assert_eq!(
+        server.inputs.pop_front(),
+        Some(StreamInput::Closed { conn })
+    );
+}
+
+#[test]
 fn what_is_no_diameter_message_ends_the_association() {
     let (mut server, mut peer) = (Server::new(), Peer::new(40_000));
     server.talk(&mut peer);

@@ -49,6 +49,7 @@ use crate::packet::idata_chunk::IDataChunk;
 use crate::packet::iforward_tsn_chunk::IForwardTsnChunk;
 use crate::packet::parameter::PARAMETER_HEADER_SIZE;
 use crate::packet::protocol_violation_error_cause::ProtocolViolationErrorCause;
+use crate::packet::sack_chunk::SackChunk;
 use crate::packet::sctp_packet;
 use crate::packet::sctp_packet::SctpPacket;
 use crate::packet::unknown_chunk::UnknownChunk;
@@ -418,6 +419,21 @@ impl Socket {
         false
     }
 
+    /// Changed in heiiki: a SHUTDOWN acknowledges data (RFC 9260 §9.2). A peer that is shutting down
+    /// may answer data that crossed its SHUTDOWN with another SHUTDOWN and nothing else.
+    fn handle_shutdown_as_sack(&mut self, now: SocketTime, cumulative_tsn_ack: Tsn) {
+        let Some(tcb) = self.state.tcb() else { return };
+        // The chunk says nothing about the window: it stays as it is.
+        let a_rwnd = tcb.retransmission_queue.rwnd().max(self.ctx.options.mtu) as u32;
+        let sack = SackChunk {
+            cumulative_tsn_ack,
+            a_rwnd,
+            gap_ack_blocks: Vec::new(),
+            duplicate_tsns: Vec::new(),
+        };
+        handle_sack(&mut self.state, &mut self.ctx, now, sack);
+    }
+
     fn handle_unrecognized_chunk(&mut self, chunk: UnknownChunk) -> bool {
         // From <https://datatracker.ietf.org/doc/html/rfc9260#section-3.2-3.2.5>:
         //
@@ -525,7 +541,10 @@ impl DcSctpSocket for Socket {
                         }
                         Chunk::Sack(c) => handle_sack(&mut self.state, &mut self.ctx, now, c),
                         Chunk::Abort(c) => self.handle_abort(c),
-                        Chunk::Shutdown(_) => handle_shutdown(&mut self.state, &mut self.ctx, now),
+                        Chunk::Shutdown(c) => {
+                            handle_shutdown(&mut self.state, &mut self.ctx, now);
+                            self.handle_shutdown_as_sack(now, c.cumulative_tsn_ack);
+                        }
                         Chunk::ShutdownAck(_) => handle_shutdown_ack(
                             &mut self.state,
                             &mut self.ctx,
