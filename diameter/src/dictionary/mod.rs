@@ -78,7 +78,7 @@ enum MBit {
 }
 
 /// One AVP of the dictionary.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub struct AvpDef {
     /// The AVP code.
     pub code: u32,
@@ -91,6 +91,15 @@ pub struct AvpDef {
     /// Whether the M bit is set when we send it.
     pub mandatory: bool,
 }
+
+/// Code and vendor are what tells definitions apart.
+impl PartialEq for AvpDef {
+    fn eq(&self, other: &Self) -> bool {
+        self.code == other.code && self.vendor == other.vendor
+    }
+}
+
+impl Eq for AvpDef {}
 
 impl AvpDef {
     /// The least number of data octets that a value has: so many zeroes stand for a missing AVP in
