@@ -2,6 +2,7 @@
 //! connection is answered, and nothing grows.
 #![cfg(feature = "cli")]
 #![allow(
+    clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
     clippy::tests_outside_test_module,
@@ -13,8 +14,9 @@
 mod command;
 mod served;
 
+use core::net::SocketAddr;
 use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::net::TcpStream;
 
 use command::{Folder, run};
 use heiiki_diameter::{AnswerResult, Message, ResultCode};
@@ -341,4 +343,85 @@ fn an_eager_peer_is_told_that_we_are_too_busy() {
     assert!((50..=95).contains(&busy), "{busy}");
     bed.is_well();
     bed.end(&["requests_throttled"]);
+}
+
+/// One HTTP call by hand.
+fn http(to: SocketAddr, host: &str, path: &str, token: &str) -> String {
+    let mut stream = connect(to);
+    let call = format!(
+        "GET {path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token}\r\n\
+         Connection: close\r\n\r\n"
+    );
+    stream.write_all(call.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+/// Goal: calls without the right token are recorded with where they came from, and whatever is done
+/// to the log afterwards is found.
+/// Method: change, remove, move, cut; each time the command says the line, and the whole log holds
+/// before and after.
+#[test]
+fn a_changed_audit_log_is_found() {
+    let bed = Bed::new("hostile-audit");
+    let admin = bed.hss.address("admin");
+    let name = admin.to_string();
+    let token = std::fs::read_to_string(bed.folder.path("hss-token")).unwrap();
+    for token in ["wrong", "", "not this one either"] {
+        let answer = http(admin, &name, "/v1/subscribers", token);
+        assert!(answer.starts_with("HTTP/1.1 401"), "{answer}");
+    }
+    let answer = http(admin, "attacker.example", "/v1/subscribers", token.trim());
+    assert!(answer.starts_with("HTTP/1.1 421"), "{answer}");
+    let answer = http(admin, &name, "/v1/audit/head", token.trim());
+    assert!(answer.contains("\"head\":\""), "{answer}");
+    let early = bed.hss.word("audit_head").to_owned();
+    let path = bed.folder.path("hss-data/audit.ndjson");
+    let config = bed.folder.path("hss.toml").to_str().unwrap().to_owned();
+    bed.hss.end();
+
+    let whole = std::fs::read_to_string(&path).unwrap();
+    assert_eq!(whole.matches("\"call_refused\"").count(), 3, "{whole}");
+    assert!(whole.contains("\"from\":\"127.0.0.1:"), "{whole}");
+    assert!(
+        !whole.contains(token.trim()) && !whole.contains("not this one"),
+        "{whole}"
+    );
+    let verify = |lines: &[&str], head: &str| {
+        std::fs::write(&path, lines.join("\n") + "\n").unwrap();
+        let args = ["audit", "verify", "--config", &config, "--head", head];
+        run("hss", &args)
+    };
+    let lines: Vec<&str> = whole.lines().collect();
+    let last = lines.len();
+    verify(&lines, &early).exits(0);
+    let edited = lines[4].replace("401", "200");
+    let mut changed = lines.clone();
+    changed[4] = &edited;
+    verify(&changed, &early)
+        .exits(1)
+        .says(&["audit.ndjson:5:", "the line was changed"]);
+    let mut removed = lines.clone();
+    removed.remove(3);
+    verify(&removed, &early)
+        .exits(1)
+        .says(&["audit.ndjson:4:", "a record was removed"]);
+    let mut moved = lines.clone();
+    moved.swap(3, 4);
+    verify(&moved, &early).exits(1).says(&["audit.ndjson:4:"]);
+    verify(&lines[..last - 1], &early)
+        .exits(1)
+        .says(&["the last 1 are cut off"]);
+    // The one head that this machine keeps is gone too: the copy elsewhere still tells.
+    std::fs::remove_file(bed.folder.path("hss-data/audit.head")).unwrap();
+    verify(&lines[..last - 1], &early).exits(0);
+    verify(&lines[..1], &early).exits(1).says(&["cut off"]);
+    let half = &lines[last - 1][..50];
+    let mut torn = lines.clone();
+    torn[last - 1] = half;
+    verify(&torn, &early)
+        .exits(1)
+        .says(&["the line breaks off"]);
+    verify(&lines, &early).exits(0);
 }

@@ -12,8 +12,9 @@
 mod command;
 mod served;
 
+use core::net::SocketAddr;
 use std::io::Write as _;
-use std::net::{SocketAddr, TcpStream};
+use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Stdio};
 

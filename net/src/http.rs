@@ -53,7 +53,7 @@ const MAX_CONNECTIONS_OF_ADDRESS: usize = 128;
 /// How long the head of a request may take, and the TLS handshake before it.
 const HEAD_WITHIN: Duration = Duration::from_secs(10);
 /// How long the body of a request may take.
-const BODY_WITHIN: Duration = Duration::from_secs(60);
+const BODY_WITHIN: Duration = Duration::from_mins(1);
 /// Octets of the largest head of a request.
 const MAX_HEAD: usize = 64 << 10;
 

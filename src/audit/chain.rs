@@ -66,7 +66,9 @@ pub fn line(
         text.push_str(&value.to_string());
     }
     let prev = head.map_or([0; 32], |h| h.hash);
-    text.push_str(&format!(",\"prev\":\"{}\"", to_hex(&prev)));
+    text.push_str(",\"prev\":\"");
+    text.push_str(&to_hex(&prev));
+    text.push('"');
     let hash: Digest = Sha256::digest(text.as_bytes()).into();
     text.push_str(HASH);
     text.push_str(&to_hex(&hash));

@@ -157,7 +157,7 @@ impl Limiter {
         self.ends.get_or_insert(now + WINDOW);
         let mut key = (note.event.clone(), note.source());
         if self.counts.len() >= MAX_SOURCES && !self.counts.contains_key(&key) {
-            key.1 = "others".to_owned();
+            "others".clone_into(&mut key.1);
         }
         let count = self.counts.entry(key).or_default();
         *count = count.saturating_add(1);

@@ -5,12 +5,12 @@
 //! record is taken; refusals within a second: a power loss may take that second of them. Where the
 //! disk is full, records wait, and those that find no more room are counted in the chain.
 
+use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -524,7 +524,7 @@ mod tests {
         let folder = folder("flood");
         let log = AuditLog::open(&folder, 1 << 20).unwrap();
         for port in 0..50_000_u16 {
-            let from = Some((std::net::Ipv4Addr::LOCALHOST, port).into());
+            let from = Some((core::net::Ipv4Addr::LOCALHOST, port).into());
             log.take(Note::refused_call(from, 401, "GET", "/v1/cuts"));
         }
         drop(log);

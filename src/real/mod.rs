@@ -251,13 +251,8 @@ impl RealNetwork {
             journal: scratch.path("mme.journal"),
             enbs,
         };
-        let access = AccessServer::start(
-            access,
-            &mut rng,
-            &runtime,
-            sink(MME, &tx, tap),
-            &sink("ue", &tx, tap),
-        )?;
+        let (mme, ue) = (sink(MME, &tx, tap), sink("ue", &tx, tap));
+        let access = AccessServer::start(access, &mut rng, &runtime, mme, &ue)?;
         Ok(Self {
             access: Some(access),
             pgw: Some(pgw),

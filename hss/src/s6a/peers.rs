@@ -50,6 +50,10 @@ pub(crate) struct Origin<'a> {
     pub(crate) route_record: &'a [String],
 }
 
+/// The networks that an origin may name; where it is behind an agent and has a rate of its own, that
+/// rate and the agent.
+type Identified<'a> = (&'a [PlmnId], Option<(RequestRate, String)>);
+
 /// Why a request is refused before its contents count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Objection {
@@ -165,14 +169,13 @@ impl Peers {
         Ok(plmns)
     }
 
-    /// The networks that an origin may name; where it is behind an agent and has a rate of its own,
-    /// that rate and the agent.
+    /// What an origin may do on a connection, or why nothing.
     fn identify<'a>(
         &self,
         rules: &'a [PeerRule],
         conn: ConnId,
         origin: Origin<'_>,
-    ) -> Result<(&'a [PlmnId], Option<(RequestRate, String)>), &'static str> {
+    ) -> Result<Identified<'a>, &'static str> {
         let peer = self.links.get(&conn).and_then(|l| l.peer.as_ref());
         let peer = peer.ok_or("the connection is not open")?;
         let rule = peer

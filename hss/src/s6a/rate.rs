@@ -61,7 +61,7 @@ impl Told {
     }
 
     pub(super) fn due(&self) -> Instant {
-        self.last.map_or(Instant::default(), |l| l + TELL_EVERY)
+        self.last.map_or_else(Instant::default, |l| l + TELL_EVERY)
     }
 
     /// How many there were, if it is time to tell.

@@ -55,7 +55,7 @@ pub enum TlsInput {
 type Deliver = Arc<dyn Fn(TlsInput) + Send + Sync>;
 
 enum Done {
-    Open(TlsStream<TcpStream>, SocketAddr),
+    Open(Box<TlsStream<TcpStream>>, SocketAddr),
     Ended(ConnId),
 }
 
@@ -145,7 +145,7 @@ fn shake(
         let shaken = tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await;
         handshakes.end(from.ip());
         match shaken.unwrap_or_else(|e| Err(e.into())) {
-            Ok(stream) => drop(done.send(Done::Open(stream, from))),
+            Ok(stream) => drop(done.send(Done::Open(Box::new(stream), from))),
             Err(error) => {
                 let why = reason(&error);
                 deliver(TlsInput::Refused { from, why });
@@ -206,7 +206,7 @@ impl Table {
 
     fn finish(&mut self, event: Done) {
         match event {
-            Done::Open(stream, peer) => self.start(stream, peer),
+            Done::Open(stream, peer) => self.start(*stream, peer),
             Done::Ended(conn) => {
                 if self.writers.remove(&conn).is_some() {
                     (self.deliver)(TlsInput::Stream(StreamInput::Closed { conn }));
