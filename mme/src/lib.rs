@@ -26,7 +26,7 @@ mod sgw;
 mod tests;
 pub mod timers;
 
-pub use config::MmeConfig;
+pub use config::{Equipment, MmeConfig};
 pub use emm::fsm::{self, State};
 pub use event::{DetachReason, Direction, Event};
 pub use limits::Limits;

@@ -8,8 +8,8 @@ use std::path::Path;
 
 use heiiki_hss::auc::milenage;
 use heiiki_hss::{
-    CarryRule, Gateway, HssConfig, PeerRule, RequestRate, State, SubscribedApn, SubscriberImport,
-    Tenant, TenantRule, Tokens,
+    CarryRule, EquipmentPolicy, Gateway, HssConfig, Otherwise, PeerRule, RequestRate, State,
+    SubscribedApn, SubscriberImport, Tenant, TenantRule, Tokens,
 };
 use heiiki_net::clock;
 use heiiki_pgw::{PgwConfig, Tokens as PgwTokens};
@@ -21,7 +21,7 @@ use crate::driver::{
     AuditLog, HssSetup, PgwSetup, PgwStartError, Runtime, SctpChoice, SctpSetup, StartError, Taps,
 };
 use crate::file::{
-    self, HssFile, Operator, PgwFile, RefuseAt, SctpMode, Secrets, SimState, Subscriber,
+    self, Equipment, HssFile, Operator, PgwFile, RefuseAt, SctpMode, Secrets, SimState, Subscriber,
 };
 use crate::lab::wiring;
 
@@ -244,8 +244,19 @@ fn hss_config(file: &HssFile, gateways: Vec<Gateway>) -> HssConfig {
         .collect();
     config.timers.watchdog = file.watchdog;
     config.timers.request = file.request_timeout;
+    config.equipment = EquipmentPolicy {
+        unknown: otherwise(file.unknown_equipment),
+        absent: otherwise(file.absent_equipment),
+    };
     config.boot = clock::boot_id();
     config
+}
+
+const fn otherwise(equipment: Equipment) -> Otherwise {
+    match equipment {
+        Equipment::Allow => Otherwise::Allow,
+        Equipment::Refuse => Otherwise::Refuse,
+    }
 }
 
 fn import(row: Subscriber) -> SubscriberImport {

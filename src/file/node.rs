@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use heiiki_types::{Apn, Duration, Imsi, Msisdn, PlmnId, Prefix, Tac};
 
 use super::{
-    AccessPoint, Ciphering, Integrity, RefuseAt, Secrets, SimState, SubscribedApn, Tenant,
+    AccessPoint, Ciphering, EquipmentCheck, Integrity, RefuseAt, Secrets, SimState, SubscribedApn,
+    Tenant,
 };
 
 /// `hss.toml`: the HSS as a process of its own.
@@ -48,6 +49,20 @@ pub struct HssFile {
     pub request_timeout: Duration,
     /// How many connections it takes.
     pub connections: ConnectionLimits,
+    /// Equipment on no list.
+    pub unknown_equipment: Equipment,
+    /// Equipment that does not tell what it is.
+    pub absent_equipment: Equipment,
+}
+
+/// What becomes of equipment for which no rule is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Equipment {
+    /// It is served.
+    #[default]
+    Allow,
+    /// It is refused.
+    Refuse,
 }
 
 /// Where the master key of the store is.
@@ -268,6 +283,8 @@ pub struct UeSimFile {
     pub ciphering: Vec<Ciphering>,
     /// The periodic tracking area update timer, T3412.
     pub t3412: Duration,
+    /// Whether the equipment identity register is asked at an attach.
+    pub equipment_check: EquipmentCheck,
     /// The folder of the store: the restart counter and what the cards remember.
     pub store: PathBuf,
     /// The SIM cards.

@@ -21,8 +21,8 @@ use heiiki_ue_sim::usim::Usim;
 use heiiki_ue_sim::usim::sqn::SequenceNumbers;
 
 use crate::plan::{
-    self, AccessPoint, Ciphering, Egress, Integrity, Lab, Operator, RefuseAt, Service, Sim,
-    SimState, Tenant, UeToUe,
+    self, AccessPoint, Ciphering, Egress, EquipmentCheck, Integrity, Lab, Operator, RefuseAt,
+    Service, Sim, SimState, Tenant, UeToUe,
 };
 
 /// The addresses of a lab's nodes, all in 127.0.0.0/8, where Linux lets anybody bind.
@@ -370,9 +370,23 @@ fn mme(lab: &Lab, addresses: &Addresses, protections: Protections) -> MmeConfig 
     config.s6a_reconnect = Duration::from_secs(2);
     // A UE that comes back after a detach is looked at again by the HSS.
     config.purge_on_detach = true;
+    config.equipment_check = equipment_check(network.equipment_check);
     config.nas_copies = true;
     config.protections = protections;
     config
+}
+
+/// The MME's rule for equipment.
+pub(crate) const fn equipment_check(check: EquipmentCheck) -> Option<heiiki_mme::Equipment> {
+    let strict = match check {
+        EquipmentCheck::Off => return None,
+        EquipmentCheck::Ask => false,
+        EquipmentCheck::Require => true,
+    };
+    Some(heiiki_mme::Equipment {
+        refuse_unknown: strict,
+        refuse_unanswered: strict,
+    })
 }
 
 const fn ciphering(algorithm: Ciphering) -> u8 {

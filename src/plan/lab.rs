@@ -46,6 +46,8 @@ pub struct Network {
     pub quarantine: Duration,
     /// How often a Diameter connection is checked, Tw.
     pub watchdog: Duration,
+    /// Whether the MME asks the equipment identity register at an attach.
+    pub equipment_check: EquipmentCheck,
     /// How often a GTP path is checked by Echo; not below 60 s (TS 29.274 §7.1.1).
     pub echo: Duration,
 }
@@ -65,9 +67,24 @@ impl Default for Network {
             t3412: Duration::from_mins(54),
             quarantine: Duration::from_mins(1),
             watchdog: Duration::from_secs(30),
+            equipment_check: EquipmentCheck::Off,
             echo: Duration::from_mins(1),
         }
     }
+}
+
+/// Whether an MME asks the equipment identity register (S13), and what it makes of the answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EquipmentCheck {
+    /// It does not ask.
+    #[default]
+    Off,
+    /// It asks. Equipment on the black list is refused; everything else is served, also when the
+    /// register is silent.
+    Ask,
+    /// It asks. Equipment that the register does not know is refused as well, and so is everybody,
+    /// for a while, when the register is silent.
+    Require,
 }
 
 /// An integrity algorithm of NAS. EIA0 is not one: it is refused.

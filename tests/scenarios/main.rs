@@ -19,6 +19,8 @@ mod cut;
 #[cfg(test)]
 mod disk;
 #[cfg(test)]
+mod equipment;
+#[cfg(test)]
 mod faults;
 #[cfg(test)]
 mod flight;

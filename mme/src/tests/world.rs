@@ -12,6 +12,7 @@ use heiiki_diameter::s6a::{
     AuthenticationInformationRequest, CancelLocationRequest, CancellationType, EutranVector,
     PdnType, ServiceSelection, SubscriptionData, UpdateLocationAnswer, UpdateLocationRequest, Xres,
 };
+use heiiki_diameter::s13::{EquipmentStatus, IdentityCheckAnswer, IdentityCheckRequest};
 use heiiki_diameter::{
     AcceptRule, AnswerResult, ApplicationId, CommandCode, EndpointConfig, EndpointOutput,
 };
@@ -79,6 +80,9 @@ pub(super) struct Hss {
     pub(super) airs: Vec<AuthenticationInformationRequest>,
     pub(super) ulrs: Vec<UpdateLocationRequest>,
     pub(super) purs: usize,
+    /// What the register answers; nothing when absent.
+    pub(super) equipment: Option<(AnswerResult, Option<EquipmentStatus>)>,
+    pub(super) ecrs: Vec<IdentityCheckRequest>,
     /// Answers to the HSS's own requests.
     pub(super) answers: Vec<diameter::Message>,
     /// Answers to ULR that wait for [`World::release_ulas`].
@@ -195,7 +199,7 @@ impl World {
     pub(super) fn stopped(config: MmeConfig) -> Self {
         let mut endpoint = EndpointConfig::new(HSS_HOST, "example");
         endpoint.host_ips = Vec::from(["127.0.0.4".parse().unwrap()]);
-        endpoint.applications = Vec::from([ApplicationId::S6A]);
+        endpoint.applications = Vec::from([ApplicationId::S6A, ApplicationId::S13]);
         endpoint.accept = Vec::from([AcceptRule {
             origin_host: String::from("*"),
             realm: None,
@@ -212,6 +216,8 @@ impl World {
             airs: Vec::new(),
             ulrs: Vec::new(),
             purs: 0,
+            equipment: None,
+            ecrs: Vec::new(),
             answers: Vec::new(),
             hold_ula: false,
             held: Vec::new(),
@@ -544,6 +550,11 @@ impl World {
             avp.mandatory = false;
             message.avps.push(avp);
         }
+        self.hss_asks(message);
+    }
+
+    /// The HSS sends a request of its own.
+    pub(super) fn hss_asks(&mut self, message: diameter::Message) {
         let conn = self.hss.conn.unwrap();
         self.hss
             .endpoint
@@ -674,6 +685,21 @@ impl Hss {
                 }
             }
             CommandCode::PURGE_UE => self.purs += 1,
+            CommandCode::ME_IDENTITY_CHECK => {
+                let request = IdentityCheckRequest::from_message(message).unwrap();
+                if let Some((result, status)) = self.equipment {
+                    let answer = IdentityCheckAnswer {
+                        session_id: request.session_id.clone(),
+                        result,
+                        origin_host: String::from(HSS_HOST),
+                        origin_realm: String::from("example"),
+                        status,
+                        failed_avp: Vec::new(),
+                    };
+                    self.endpoint.send_answer(now, handle, answer.to_message());
+                }
+                self.ecrs.push(request);
+            }
             _ => {}
         }
     }

@@ -17,7 +17,7 @@ use crate::cli::failure::Failure;
 use crate::cli::node::{self, Config};
 use crate::driver::{AccessSetup, S6aTransport, StartError, Taps};
 use crate::file::{Ciphering, Integrity, SimCard, Transport, UeSimFile};
-use crate::lab;
+use crate::lab::{self, wiring::equipment_check};
 
 /// A test command does not wait half a minute (Tc of RFC 6733) for an HSS that starts late.
 const RECONNECT: Duration = Duration::from_secs(1);
@@ -144,6 +144,7 @@ fn mme(file: &UeSimFile) -> MmeConfig {
         })
         .collect();
     config.t3412 = file.t3412;
+    config.equipment_check = equipment_check(file.equipment_check);
     config.s6a_reconnect = RECONNECT;
     // The next start of this process has forgotten its UEs: the HSS shall know.
     config.purge_on_detach = true;

@@ -12,8 +12,8 @@ use crate::file::mistake::{Kind, Source};
 use crate::file::reader::{Sink, Table, parse};
 use crate::file::value::{Octets, choices};
 use crate::file::{
-    Admin, AdminUrl, ConnectionLimits, GatewayEntry, HssFile, RefuseAt, S6aTls, SctpMode,
-    StoreKeyFiles, TenantRule, TlsFiles,
+    Admin, AdminUrl, ConnectionLimits, Equipment, GatewayEntry, HssFile, RefuseAt, S6aTls,
+    SctpMode, StoreKeyFiles, TenantRule, TlsFiles,
 };
 
 /// Reads `hss.toml`.
@@ -45,6 +45,7 @@ pub(in crate::file) fn hss(source: &Arc<Source>, path: &Path, sink: &Sink) -> Op
         let admin = super::admin(&mut root, default, path);
         let s6a = s6a(&mut root, path);
         let audit_rotate_at = audit(&mut root);
+        let (unknown, absent) = equipment(&mut root);
         let mmes = peers(&mut root);
         let gateways = gateways(&mut root, path);
         let tenants = tenants(&mut root);
@@ -68,6 +69,8 @@ pub(in crate::file) fn hss(source: &Arc<Source>, path: &Path, sink: &Sink) -> Op
             watchdog: s6a.watchdog,
             request_timeout: s6a.request_timeout,
             connections: s6a.connections,
+            unknown_equipment: unknown,
+            absent_equipment: absent,
         })
     })
 }
@@ -163,6 +166,19 @@ fn audit(root: &mut Table<'_>) -> u64 {
     let rotate_at = table.optional::<Octets>("rotate_at");
     table.finish();
     rotate_at.map_or(DEFAULT, |r| r.value.0)
+}
+
+choices!(Equipment { "allow" => Self::Allow, "refuse" => Self::Refuse });
+
+/// What becomes of equipment on no list, and of equipment that does not tell what it is.
+fn equipment(root: &mut Table<'_>) -> (Equipment, Equipment) {
+    let (mut unknown, mut absent) = (Equipment::Allow, Equipment::Allow);
+    if let Some(mut table) = root.table("equipment") {
+        unknown = table.or("unknown", unknown);
+        absent = table.or("absent", absent);
+        table.finish();
+    }
+    (unknown, absent)
 }
 
 /// Everything that comes from this machine.

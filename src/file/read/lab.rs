@@ -7,7 +7,7 @@ use super::tenant::{Scope, Tenants};
 use crate::file::mistake::{Kind, Source};
 use crate::file::reader::{At, Sink, Table, parse};
 use crate::file::value::{Share, choices};
-use crate::file::{Ciphering, Integrity, Lab, Link, LinkName, Network, Quality};
+use crate::file::{Ciphering, EquipmentCheck, Integrity, Lab, Link, LinkName, Network, Quality};
 
 choices!(LinkName {
     "s1" => Self::S1,
@@ -20,6 +20,7 @@ choices!(LinkName {
 });
 choices!(Integrity { "eia2" => Self::Eia2 });
 choices!(Ciphering { "eea0" => Self::Eea0, "eea2" => Self::Eea2 });
+choices!(EquipmentCheck { "off" => Self::Off, "ask" => Self::Ask, "require" => Self::Require });
 
 /// A lab as it is read, from one file or two.
 #[derive(Debug)]
@@ -105,6 +106,7 @@ pub(super) fn network(table: Option<Table<'_>>) -> Network {
         t3412: table.or("t3412", default.t3412),
         quarantine: quarantine(&mut table, Duration::from_secs(9)),
         watchdog: table.or("watchdog", default.watchdog),
+        equipment_check: table.or("equipment_check", default.equipment_check),
         echo: echo(&mut table),
     };
     table.finish();

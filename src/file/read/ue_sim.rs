@@ -13,7 +13,8 @@ use crate::file::mistake::{Kind, Source};
 use crate::file::reader::{Sink, Table, parse};
 use crate::file::value::choices;
 use crate::file::{
-    Ciphering, HssEntry, Integrity, Network, PgwEntry, SimCard, Transport, UeSimFile,
+    Ciphering, EquipmentCheck, HssEntry, Integrity, Network, PgwEntry, SimCard, Transport,
+    UeSimFile,
 };
 
 choices!(Transport { "tcp" => Self::Tcp, "sctp" => Self::Sctp, "sctp-udp" => Self::SctpUdp });
@@ -43,6 +44,7 @@ pub(in crate::file) fn ue_sim(source: &Arc<Source>, path: &Path, sink: &Sink) ->
             integrity: mme.integrity,
             ciphering: mme.ciphering,
             t3412: mme.t3412,
+            equipment_check: mme.equipment_check,
             store: super::beside(path, &store),
             cards,
         })
@@ -59,6 +61,7 @@ struct Mme {
     integrity: Vec<Integrity>,
     ciphering: Vec<Ciphering>,
     t3412: Duration,
+    equipment_check: EquipmentCheck,
 }
 
 fn mme(root: &mut Table<'_>, default: &Network) -> Mme {
@@ -77,6 +80,7 @@ fn mme(root: &mut Table<'_>, default: &Network) -> Mme {
         integrity: default.integrity.clone(),
         ciphering: default.ciphering.clone(),
         t3412: default.t3412,
+        equipment_check: default.equipment_check,
     };
     let Some(mut table) = root.table("mme") else {
         return mme;
@@ -95,6 +99,7 @@ fn mme(root: &mut Table<'_>, default: &Network) -> Mme {
         mme.ciphering = ciphering.into_iter().map(|c| c.value).collect();
     }
     mme.t3412 = table.or("t3412", mme.t3412);
+    mme.equipment_check = table.or("equipment_check", mme.equipment_check);
     table.finish();
     mme
 }
