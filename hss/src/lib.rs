@@ -33,7 +33,7 @@ pub use config::{
 };
 pub use equipment::{Binding, EquipmentKey, EquipmentPolicy, InvalidKey, List, Otherwise};
 pub use event::{Answered, Event, Resynchronisation};
-pub use node::{Hss, Input, Output};
+pub use node::{Census, Hss, Input, Output};
 pub use seal::{KeyId, StoreKeys};
 pub use subscriber::import::{ImportError, ImportFault, SubscriberImport};
 pub use subscriber::{ApnSubscription, PdnKind, Profile, State, SubscribedApn};

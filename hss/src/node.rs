@@ -131,6 +131,38 @@ impl fmt::Debug for Output {
     }
 }
 
+/// How much an HSS holds: for those who want to see that nothing grows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Census {
+    /// SIMs of the store.
+    pub subscribers: usize,
+    /// Connections that are open or on their way to it.
+    pub connections: usize,
+    /// What waits for the disk.
+    pub waiting: usize,
+    /// What MMEs have been told and have not answered.
+    pub errands: usize,
+    /// MMEs at which SIMs are registered.
+    pub nodes: usize,
+    /// Outputs that nobody has taken.
+    pub outputs: usize,
+}
+
+impl Census {
+    /// The greater of each.
+    #[must_use]
+    pub fn most(self, other: Self) -> Self {
+        Self {
+            subscribers: self.subscribers.max(other.subscribers),
+            connections: self.connections.max(other.connections),
+            waiting: self.waiting.max(other.waiting),
+            errands: self.errands.max(other.errands),
+            nodes: self.nodes.max(other.nodes),
+            outputs: self.outputs.max(other.outputs),
+        }
+    }
+}
+
 /// How far a start has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
@@ -282,6 +314,18 @@ impl Hss {
     /// Whether a stopped HSS has nothing left to do.
     pub fn is_idle(&self) -> bool {
         self.endpoint.is_idle() && self.waiting.is_empty()
+    }
+
+    /// What the HSS holds at this moment, apart from its log of orders.
+    pub fn census(&self) -> Census {
+        Census {
+            subscribers: self.subscribers.len(),
+            connections: self.peers.links(),
+            waiting: self.waiting.values().map(Vec::len).sum(),
+            errands: self.cancellations.len() + self.updates.len() + self.resets.len(),
+            nodes: self.subscribers.nodes().count(),
+            outputs: self.outputs.len(),
+        }
     }
 
     /// Whether the HSS answers requests.

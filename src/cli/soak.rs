@@ -3,12 +3,12 @@
 use core::time::Duration;
 use std::io::{self, IsTerminal, Write as _};
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use heiiki_net::clock::monotonic;
 
 use super::failure::{Exit, Failure, Outcome};
 use super::out;
-use crate::swarm;
+use crate::swarm::{self, diameter};
 
 /// Random operations on random labs in virtual time, with the invariants after every step.
 ///
@@ -22,7 +22,8 @@ use crate::swarm;
   heiiki-soak                          a hundred seeds
   heiiki-soak --from 5000 --seeds 1000 others
   heiiki-soak --minutes 60             as many as an hour has
-  heiiki-soak --from 42 --seeds 1 --log  one seed, with its whole log"
+  heiiki-soak --from 42 --seeds 1 --log  one seed, with its whole log
+  heiiki-soak diameter                   ten million broken Diameter messages"
 )]
 pub(super) struct Soak {
     /// How many seeds to run; without it 100, or as many as fit into --minutes
@@ -40,6 +41,22 @@ pub(super) struct Soak {
     /// Write the log of every seed to the standard output, one entry a line
     #[arg(long)]
     log: bool,
+    #[command(subcommand)]
+    what: Option<What>,
+}
+
+/// Another long run.
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Broken Diameter messages against an HSS: none may stop it, and nothing in it may grow
+    Diameter {
+        /// How many messages
+        #[arg(long, value_name = "N", default_value_t = 10_000_000)]
+        messages: u64,
+        /// What they are drawn from
+        #[arg(long, value_name = "SEED", default_value_t = 1)]
+        seed: u64,
+    },
 }
 
 /// What the seeds came to.
@@ -56,6 +73,9 @@ struct Tally {
 const SEEDS: u64 = 100;
 
 pub(super) fn execute(soak: &Soak) -> Outcome {
+    if let Some(What::Diameter { messages, seed }) = &soak.what {
+        return flood(*seed, *messages);
+    }
     let start = monotonic();
     let deadline = soak
         .minutes
@@ -87,6 +107,58 @@ pub(super) fn execute(soak: &Soak) -> Outcome {
         progress(&tally, seeds, monotonic().since(start));
     }
     finish(soak, &tally, monotonic().since(start))
+}
+
+/// How much more memory the process may take at the end than after the first tenth.
+const GROWTH: u64 = 16 << 20;
+
+fn flood(seed: u64, messages: u64) -> Outcome {
+    let start = monotonic();
+    let mut early = None;
+    let flood = diameter::flood(seed, messages, |so_far| {
+        if early.is_none() && so_far.messages >= messages / 10 {
+            early = resident();
+        }
+        let err = io::stderr();
+        if err.is_terminal() && so_far.messages.is_multiple_of(100_000) {
+            let share = so_far.messages * 100 / messages.max(1);
+            // Nobody is left to tell when this fails.
+            let _ = write!(err.lock(), "\r\x1b[K{share} %");
+        }
+    });
+    clear_progress();
+    let took = monotonic().since(start).as_secs();
+    let flood = match flood {
+        Ok(flood) => flood,
+        Err(what) => {
+            out::line(format_args!(
+                "{what}\n  again: heiiki-soak diameter --seed {seed}"
+            ))?;
+            return Ok(Exit::Failed);
+        }
+    };
+    out::line(format_args!("{flood}; {took} s"))?;
+    let (Some(early), Some(late)) = (early, resident()) else {
+        return Ok(Exit::Done);
+    };
+    out::line(format_args!(
+        "memory: {} KiB after a tenth, {} KiB at the end",
+        early >> 10,
+        late >> 10
+    ))?;
+    Ok(if late > early + GROWTH {
+        Exit::Failed
+    } else {
+        Exit::Done
+    })
+}
+
+/// Octets of memory that the process has, where the system tells.
+fn resident() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = text.lines().find(|l| l.starts_with("VmRSS:"))?;
+    let kib = line.split_whitespace().nth(1)?.parse::<u64>().ok()?;
+    Some(kib << 10)
 }
 
 fn run(soak: &Soak, seed: u64, tally: &mut Tally) -> Result<(), Failure> {

@@ -12,6 +12,7 @@
 //! After the operations the links heal, nodes that are down come back, and every SIM that may
 //! attach has to; then all of them leave, time passes, and nothing may be left.
 
+pub mod diameter;
 mod finish;
 mod hostile;
 mod operation;

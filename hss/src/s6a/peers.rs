@@ -120,6 +120,11 @@ impl Peers {
         });
     }
 
+    /// How many connections there are.
+    pub(crate) fn links(&self) -> usize {
+        self.links.len()
+    }
+
     /// The names and realms of all open connections.
     pub(crate) fn identities(&self) -> impl Iterator<Item = (&str, &str)> {
         let open = self.links.values().filter_map(|link| link.peer.as_ref());
