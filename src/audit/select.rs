@@ -79,7 +79,11 @@ impl Note {
             | Event::RequestRefused { .. }
             | Event::RequestsThrottled { .. }
             | Event::GatewayFailed { .. }
-            | Event::EquipmentRefused { .. } => Weight::Refusal,
+            | Event::EquipmentRefused { .. }
+            | Event::EquipmentChecked {
+                status: "black" | "bound_elsewhere",
+                ..
+            } => Weight::Refusal,
             Event::AuthenticationInformation {
                 result,
                 resynchronisation,
