@@ -106,7 +106,8 @@ impl Avp {
 
     /// A `Grouped` AVP.
     pub fn group(def: &AvpDef, members: &[Self]) -> Self {
-        let mut data = Vec::new();
+        let length = members.iter().map(Self::encoded_len).sum();
+        let mut data = Vec::with_capacity(length);
         encode_all(members, &mut data);
         Self::new(def, data)
     }
@@ -150,6 +151,12 @@ impl Avp {
     /// The members of a `Grouped` AVP.
     pub fn members(&self) -> Avps<'_> {
         self.as_ref().members()
+    }
+
+    /// How many octets [`encode`](Self::encode) appends.
+    pub(crate) fn encoded_len(&self) -> usize {
+        let header = if self.vendor.is_some() { 12 } else { 8 };
+        (header + self.data.len()).next_multiple_of(4)
     }
 
     /// Appends the octets of the AVP and its padding. Data beyond the 24-bit length is cut.

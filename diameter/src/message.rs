@@ -249,7 +249,7 @@ impl Message {
 
     /// The octets of the message.
     pub fn encode(&self) -> Vec<u8> {
-        let body: usize = self.avps.iter().map(|a| 12 + a.data.len() + 3).sum();
+        let body: usize = self.avps.iter().map(Avp::encoded_len).sum();
         let mut out = Vec::with_capacity(HEADER_LEN + body);
         out.extend_from_slice(&[1, 0, 0, 0]);
         let flags = u32::from(self.flags.octet()) << 24;

@@ -2,7 +2,7 @@
 //!
 //! The flag is the value of the M bit that is sent. It is not checked on receipt.
 
-avps! { BASE, None;
+avps! { BASE, of_ietf, None;
     USER_NAME = 1, "User-Name", Utf8String, Set;
     CLASS = 25, "Class", OctetString, Set;
     SESSION_TIMEOUT = 27, "Session-Timeout", Unsigned32, Set;

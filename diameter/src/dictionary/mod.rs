@@ -5,7 +5,7 @@
 //! recognise (RFC 6733 §4.1), and what may be printed.
 
 macro_rules! avps {
-    ($table:ident, $vendor:expr; $($name:ident = $code:literal, $text:literal, $kind:ident, $m:ident;)*) => {
+    ($table:ident, $find:ident, $vendor:expr; $($name:ident = $code:literal, $text:literal, $kind:ident, $m:ident;)*) => {
         $(
             #[doc = concat!("`", $text, "`, AVP code ", $code, ".")]
             pub const $name: super::AvpDef = super::AvpDef {
@@ -18,7 +18,16 @@ macro_rules! avps {
         )*
 
         /// All definitions of this file, by code.
+        #[cfg(test)]
         pub(super) static $table: &[super::AvpDef] = &[$($name),*];
+
+        /// The definition of a code: a table of jumps, since every AVP of every message asks.
+        pub(super) const fn $find(code: u32) -> Option<&'static super::AvpDef> {
+            match code {
+                $($code => Some(&$name),)*
+                _ => None,
+            }
+        }
     };
 }
 
@@ -126,13 +135,11 @@ impl AvpDef {
 
 /// The definition of an AVP, if we know it. Vendor 0 is the IETF.
 pub fn lookup(code: u32, vendor: Option<u32>) -> Option<&'static AvpDef> {
-    let table = match vendor {
-        None | Some(0) => BASE,
-        Some(VENDOR_3GPP) => TGPP,
-        Some(_) => return None,
-    };
-    let at = table.binary_search_by_key(&code, |def| def.code).ok()?;
-    table.get(at)
+    match vendor {
+        None | Some(0) => of_ietf(code),
+        Some(VENDOR_3GPP) => of_3gpp(code),
+        Some(_) => None,
+    }
 }
 
 #[cfg(test)]
@@ -143,6 +150,9 @@ mod tests {
     fn tables_are_sorted_and_without_doubles() {
         for table in [BASE, TGPP] {
             assert!(table.is_sorted_by(|a, b| a.code < b.code));
+        }
+        for def in BASE.iter().chain(TGPP) {
+            assert_eq!(lookup(def.code, def.vendor).unwrap().name, def.name);
         }
         assert!(BASE.iter().all(|d| d.vendor.is_none()));
         assert!(TGPP.iter().all(|d| d.vendor == Some(VENDOR_3GPP)));

@@ -4,7 +4,7 @@
 //! The flag is the value of the M bit that is sent. It is not checked on receipt: the dictionaries
 //! in use disagree on the AVPs that S6a reuses (628 to 630, 1032, 1034, 1046 to 1048).
 
-avps! { TGPP, Some(super::VENDOR_3GPP);
+avps! { TGPP, of_3gpp, Some(super::VENDOR_3GPP);
     TGPP_CHARGING_CHARACTERISTICS = 13, "3GPP-Charging-Characteristics", Utf8String, Set;
     MAX_REQUESTED_BANDWIDTH_DL = 515, "Max-Requested-Bandwidth-DL", Unsigned32, Set;
     MAX_REQUESTED_BANDWIDTH_UL = 516, "Max-Requested-Bandwidth-UL", Unsigned32, Set;

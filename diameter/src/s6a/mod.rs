@@ -212,6 +212,9 @@ impl AnswerHead {
     }
 }
 
+/// AVPs for which an answer has room at first.
+const USUAL_AVPS: usize = 12;
+
 /// The parts of an answer around what is its own: the beginning here, Failed-AVP in `finish`.
 pub(crate) struct AnswerBuilder(Message);
 
@@ -229,6 +232,7 @@ impl AnswerBuilder {
             ..Flags::default()
         };
         let mut m = Message::new(command, application(command), flags);
+        m.avps.reserve(USUAL_AVPS);
         m.avps.extend([
             Avp::text(&d::SESSION_ID, session_id),
             vendor_application(m.application),

@@ -177,7 +177,7 @@ pub(super) fn execute(bench: &Bench) -> Outcome {
     let mut stage = Stage::start(bench, &plan, &folder, &mut rows)?;
     let mut load = Load::open(stage.hss.address("s6a")?, 1)?;
     if bench.wants(Part::Air) {
-        requests(&mut load, &mut sims, &plan, bench.window, &mut rows)?;
+        requests(bench, &stage.hss, &mut load, &mut sims, &plan, &mut rows)?;
     }
     if bench.wants(Part::RoundTrip) {
         round_trips(bench, &mut load, &mut sims, &plan, &folder, &mut rows)?;
@@ -319,22 +319,30 @@ fn import(hss: &Server, folder: &Folder) -> Result<f64, Failure> {
 }
 
 fn requests(
+    bench: &Bench,
+    hss: &Server,
     load: &mut Load,
     sims: &mut Sims,
     plan: &Plan,
-    window: usize,
     rows: &mut Vec<Row>,
 ) -> Result<(), Failure> {
+    let window = bench.window;
     say(format_args!("{window} in flight"));
     load.closed(sims, window, plan.time / 4)?;
-    let (mut rates, mut p99) = (Vec::new(), Vec::new());
+    let (mut rates, mut p99, mut cost) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..plan.runs {
+        let before = hss.ticks();
         let run = load.closed(sims, window, plan.time)?;
+        if let (Some(before), Some(after)) = (before, hss.ticks()) {
+            let micros = float(after.saturating_sub(before)) * 1e4;
+            cost.push(micros / float(run.answers.max(1)));
+        }
         rates.push(run.rate());
         p99.push(float(run.times.quantile(990_000)) / 1e6);
     }
     rows.push(Row::new("AIR, window in flight", "1/s", rates));
     rows.push(Row::new("  99 % of them within", "ms", p99));
+    rows.push(Row::new("  processor time of the HSS for one", "us", cost));
     Ok(())
 }
 

@@ -84,6 +84,16 @@ impl Server {
         Some(kib * 1024)
     }
 
+    /// Processor time that it has used, in hundredths of a second.
+    pub(super) fn ticks(&self) -> Option<u64> {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).ok()?;
+        // After the name in parentheses: state is the first field, the times are 12 and 13.
+        let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
+        let (user, system): (u64, u64) =
+            (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
+        Some(user + system)
+    }
+
     /// Kills it as a power failure would.
     pub(super) fn kill(&mut self) {
         let _ = self.child.kill();
