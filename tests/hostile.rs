@@ -396,12 +396,15 @@ fn a_changed_audit_log_is_found() {
     let lines: Vec<&str> = whole.lines().collect();
     let last = lines.len();
     verify(&lines, &early).exits(0);
-    let edited = lines[4].replace("401", "200");
+    let call = |l: &&str| l.contains("\"call_refused\"");
+    let at = lines.iter().position(call).unwrap();
+    let edited = lines[at].replace("\"status\":401", "\"status\":200");
     let mut changed = lines.clone();
-    changed[4] = &edited;
+    changed[at] = &edited;
+    let place = format!("audit.ndjson:{}:", at + 1);
     verify(&changed, &early)
         .exits(1)
-        .says(&["audit.ndjson:5:", "the line was changed"]);
+        .says(&[&place, "the line was changed"]);
     let mut removed = lines.clone();
     removed.remove(3);
     verify(&removed, &early)
