@@ -324,3 +324,6 @@ impl Reader {
         let _ = self.done.send(Done::Ended(self.conn));
     }
 }
+
+#[cfg(test)]
+mod tests;
