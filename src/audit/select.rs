@@ -79,6 +79,7 @@ impl Note {
             | Event::RequestRefused { .. }
             | Event::RequestsThrottled { .. }
             | Event::GatewayFailed { .. }
+            | Event::SecretsUnreadable { .. }
             | Event::EquipmentRefused { .. }
             | Event::EquipmentChecked {
                 status: "black" | "bound_elsewhere",
