@@ -189,13 +189,21 @@ pub(crate) fn check(import: &[SubscriberImport], room: usize) -> Vec<ImportError
 
 /// Static addresses of the import that subscribers of the store hold already.
 pub(crate) fn clashes(store: &Subscribers, import: &[SubscriberImport]) -> Vec<ImportError> {
+    let own = import.iter().flat_map(|r| &r.apns);
+    let wanted: BTreeSet<_> = own.filter_map(|a| a.static_ip).collect();
+    if wanted.is_empty() {
+        // Most imports: a large store need not be walked through.
+        return Vec::new();
+    }
     let held: BTreeMap<_, _> = store
         .iter()
         .flat_map(|(_, s)| {
             let tenant = store.tenant_name(s.tenant);
             let apns = s.has_static_ip().then(|| store.profile(s)).flatten();
             let apns = apns.map_or(&[][..], |p| &p.apns).iter().enumerate();
-            apns.filter_map(move |(n, a)| Some(((tenant, &a.apn, s.static_ip(n)?), s.imsi)))
+            let wanted = &wanted;
+            let own = move |n| s.static_ip(n).filter(|ip| wanted.contains(ip));
+            apns.filter_map(move |(n, a)| Some(((tenant, &a.apn, own(n)?), s.imsi)))
         })
         .collect();
     let mut errors = Vec::new();

@@ -66,7 +66,11 @@ impl Disk for FileDisk {
     }
 
     fn sync(&self) -> io::Result<()> {
-        self.0.sync_data()
+        // After a failed flush nobody knows what is on the disk, even if it was only full: that ends
+        // all writing, where a write that found no room does not.
+        self.0
+            .sync_data()
+            .map_err(|e| io::Error::other(format!("flushing failed: {e}")))
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {

@@ -5,6 +5,8 @@ use std::io;
 use std::os::unix::fs::{FileExt as _, PermissionsExt as _};
 use std::sync::Mutex;
 
+mod hss;
+
 /// What a write is cut into when the power goes: each sector gets there or does not.
 const SECTOR: usize = 512;
 
