@@ -1,8 +1,9 @@
 //! The real world's side of a node: threads, sockets, files and the clock around a machine.
 //!
-//! Each node runs on a thread of its own ([`NodeThread`]). Tokio carries S6a connections and HTTP;
-//! user-plane workers are plain threads that wait on their sockets. Nothing here decides anything
-//! about the network: a driver moves values between the system and a machine.
+//! Each node runs on a thread of its own ([`NodeThread`]); that of the HSS polls its S6a sockets
+//! itself. Tokio carries other streams and HTTP; user-plane workers are plain threads that wait on
+//! their sockets. Nothing here decides anything about the network: a driver moves values between
+//! the system and a machine.
 
 mod access;
 mod admin;
