@@ -40,7 +40,7 @@ pub use protections::Protections;
 pub use qos::{Ambr, Arp, Ebi, InvalidEbi, Qci, Teid};
 pub use rng::Rng;
 pub use secret::{InvalidKey, Key128, Key256, constant_time_eq};
-pub use shared::{SharedInput, SharedOutput};
+pub use shared::{Guard, SharedInput, SharedOutput};
 pub use storage::{PART, PersistSeq, Record, StorageInput, StorageOutput};
 pub use time::{Instant, WallTime};
 

@@ -16,19 +16,27 @@ pub enum SharedOutput {
         /// The subject.
         subject: Vec<u8>,
     },
-    /// Write these rows, all or none, if the subject still has this version, and tell every other
-    /// node. Numbered in one row with [`StorageOutput::Persist`](crate::StorageOutput::Persist),
-    /// which writes without a guard and tells nobody.
+    /// Write these rows, all or none, if every subject still has its version, raise those versions,
+    /// and tell every other node. Numbered in one row with
+    /// [`StorageOutput::Persist`](crate::StorageOutput::Persist), which writes without a guard and
+    /// tells nobody.
     Guarded {
         /// Its number.
         seq: PersistSeq,
-        /// The subject.
-        subject: Vec<u8>,
-        /// Its version as it was read.
-        version: u64,
+        /// The subjects, each once.
+        guards: Vec<Guard>,
         /// The rows.
         records: Vec<Record>,
     },
+}
+
+/// What a write was decided on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Guard {
+    /// The subject.
+    pub subject: Vec<u8>,
+    /// Its version as it was read; `None` when the write holds whatever the version is.
+    pub version: Option<u64>,
 }
 
 /// What a shared store reports, beside [`StorageInput`](crate::StorageInput).

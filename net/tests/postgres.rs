@@ -14,7 +14,9 @@ use std::process::Command;
 use std::sync::mpsc::{Receiver, channel};
 
 use heiiki_net::postgres::{Postgres, PostgresConfig, PostgresError, Report};
-use heiiki_types::{PersistSeq, Record, SharedInput, SharedOutput, StorageInput, StorageOutput};
+use heiiki_types::{
+    Guard, PersistSeq, Record, SharedInput, SharedOutput, StorageInput, StorageOutput,
+};
 
 /// How long a test waits before it fails.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -98,8 +100,10 @@ impl FrontEnd {
     fn guarded(&self, seq: u64, subject: &str, version: u64, records: Vec<Record>) {
         self.store.share(SharedOutput::Guarded {
             seq: PersistSeq(seq),
-            subject: subject.into(),
-            version,
+            guards: vec![Guard {
+                subject: subject.into(),
+                version: Some(version),
+            }],
             records,
         });
     }

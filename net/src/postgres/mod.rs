@@ -15,7 +15,9 @@ use std::io;
 use std::sync::mpsc::sync_channel;
 use std::thread::JoinHandle;
 
-use heiiki_types::{PersistSeq, Record, SharedInput, SharedOutput, StorageInput, StorageOutput};
+use heiiki_types::{
+    Guard, PersistSeq, Record, SharedInput, SharedOutput, StorageInput, StorageOutput,
+};
 use tokio::sync::mpsc;
 
 mod load;
@@ -120,10 +122,10 @@ pub(crate) enum Ask {
     Write(Write),
 }
 
-/// A write. One without a guard is written whatever the store holds.
+/// A write.
 pub(crate) struct Write {
     pub(crate) seq: PersistSeq,
-    pub(crate) guard: Option<(Vec<u8>, u64)>,
+    pub(crate) guards: Vec<Guard>,
     pub(crate) records: Vec<Record>,
 }
 
@@ -174,7 +176,7 @@ impl Postgres {
             StorageOutput::Load => Ask::Load,
             StorageOutput::Persist { seq, records } => Ask::Write(Write {
                 seq,
-                guard: None,
+                guards: Vec::new(),
                 records,
             }),
         };
@@ -187,12 +189,11 @@ impl Postgres {
             SharedOutput::Refresh { token, subject } => Ask::Refresh { token, subject },
             SharedOutput::Guarded {
                 seq,
-                subject,
-                version,
+                guards,
                 records,
             } => Ask::Write(Write {
                 seq,
-                guard: Some((subject, version)),
+                guards,
                 records,
             }),
         });
