@@ -198,6 +198,8 @@ pub struct HssConfig {
     pub inds: IndRange,
     /// The policy of the equipment identity register.
     pub equipment: EquipmentPolicy,
+    /// Other front ends serve the same store; [`inds`](Self::inds) are this one's own.
+    pub shared: bool,
     /// The most vectors that one request gets.
     pub vectors: u32,
     /// The boot id of the machine: stamps of two processes compare only within one boot.
@@ -222,6 +224,7 @@ impl HssConfig {
             tenants: Vec::new(),
             inds: IndRange::ALL,
             equipment: EquipmentPolicy::default(),
+            shared: false,
             vectors: 5,
             boot: String::new(),
             protections: Protections::ALL,

@@ -66,6 +66,11 @@ impl Journal {
         self.durable
     }
 
+    /// What was sent and not reported may be written or not, and nobody will say.
+    pub(crate) fn void(&mut self) {
+        self.durable = self.sent;
+    }
+
     /// Whether a batch survives a power loss.
     pub(crate) fn is_durable(&self, seq: PersistSeq) -> bool {
         seq <= self.durable

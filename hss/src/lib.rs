@@ -22,8 +22,10 @@ mod journal;
 mod load;
 mod node;
 mod provision;
+mod refresh;
 mod s6a;
 pub mod seal;
+mod shared;
 mod storage;
 pub mod subscriber;
 

@@ -27,7 +27,7 @@ pub(crate) enum Loading {
 }
 
 /// Why a row is not taken.
-enum Trouble {
+pub(crate) enum Trouble {
     /// It is not one that this build can read.
     Row,
     /// It is sealed with a master key that was not given.
@@ -48,6 +48,18 @@ const fn unreadable(table: Table, why: &'static str) -> Event {
         table: table.number(),
         why,
     }
+}
+
+/// The epoch of this start, from the row of the last one.
+pub(crate) fn next_epoch(value: &[u8], ahead: u64) -> Result<Epoch, Event> {
+    let meta: MetaRow =
+        row::decode(value).map_err(|Unreadable| unreadable(Table::Meta, DAMAGED))?;
+    if !meta.is_compatible() {
+        let why = "the store counts its sequence numbers in another way: run the version that \
+                   wrote it";
+        return Err(unreadable(Table::Meta, why));
+    }
+    Ok(Epoch(meta.epoch.0.saturating_add(ahead)))
 }
 
 impl Hss {
@@ -75,6 +87,15 @@ impl Hss {
         Ok(())
     }
 
+    /// How many epochs this start is ahead of the last one.
+    pub(crate) const fn epochs_ahead(&self) -> u64 {
+        if self.is_restored() {
+            RESTORED_EPOCHS
+        } else {
+            1
+        }
+    }
+
     /// All rows are read. Tells the epoch of this start.
     pub(crate) const fn end_load(&self) -> Epoch {
         match self.loading {
@@ -90,19 +111,8 @@ impl Hss {
                        restore the store from a backup and start with `hss serve --restored`";
             return Err(unreadable(Table::Meta, why));
         }
-        let meta: MetaRow = row::decode(record.value.as_deref().unwrap_or_default())
-            .map_err(|Unreadable| unreadable(Table::Meta, DAMAGED))?;
-        if !meta.is_compatible() {
-            let why = "the store counts its sequence numbers in another way: run the version that \
-                       wrote it";
-            return Err(unreadable(Table::Meta, why));
-        }
-        let ahead = if self.is_restored() {
-            RESTORED_EPOCHS
-        } else {
-            1
-        };
-        let epoch = Epoch(meta.epoch.0.saturating_add(ahead));
+        let ahead = self.epochs_ahead();
+        let epoch = next_epoch(record.value.as_deref().unwrap_or_default(), ahead)?;
         self.loading = Loading::Epoch(epoch);
         Ok(epoch)
     }
@@ -138,6 +148,12 @@ impl Hss {
                 let location: LocationRow = row::decode(value)?;
                 let ix = self.loaded(key)?;
                 self.subscribers.set_location(ix, Some(location));
+            }
+            Table::Floor => {
+                let floor = row::decode(value)?;
+                let ix = self.loaded(key)?;
+                let subscriber = self.subscribers.get_mut(ix).ok_or(Unreadable)?;
+                subscriber.counter.raise(floor);
             }
             Table::Cut => {
                 let cut: Cut = row::decode(value)?;
@@ -179,7 +195,12 @@ impl Hss {
         Ok(())
     }
 
-    fn load_subscriber(&mut self, epoch: Epoch, key: &[u8], value: &[u8]) -> Result<(), Trouble> {
+    pub(crate) fn load_subscriber(
+        &mut self,
+        epoch: Epoch,
+        key: &[u8],
+        value: &[u8],
+    ) -> Result<(), Trouble> {
         let mut row: SubscriberRow<'_> = row::decode(value)?;
         let sealed = self.vault.from_row(row.key, row.sealed);
         let subscriber = NewSubscriber {
@@ -198,7 +219,7 @@ impl Hss {
         Ok(())
     }
 
-    fn loaded(&self, key: &[u8]) -> Result<RowIx, Unreadable> {
+    pub(crate) fn loaded(&self, key: &[u8]) -> Result<RowIx, Unreadable> {
         self.subscribers.find(row::imsi_of(key)?).ok_or(Unreadable)
     }
 }

@@ -1,5 +1,6 @@
 //! The HSS as a machine: what goes in and out, and what waits for the disk.
 
+use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -12,7 +13,7 @@ use heiiki_diameter::{
 };
 use heiiki_types::{
     CallId, ConnId, HttpRequest, HttpResponse, Imsi, Instant, Machine, Now, PersistSeq, Rng,
-    StorageInput, StorageOutput, StreamInput, StreamOutput,
+    SharedInput, SharedOutput, StorageInput, StorageOutput, StreamInput, StreamOutput,
 };
 
 use crate::auc::sqn::Epoch;
@@ -26,6 +27,7 @@ use crate::s6a::errands::{Cancellations, Errands, Kind, Reset, Update};
 use crate::s6a::peers::Peers;
 use crate::seal::rotation::Rotation;
 use crate::seal::{StoreKeys, Vault};
+use crate::shared::Shared;
 use crate::storage::Deferred;
 use crate::subscriber::import::SubscriberImport;
 use crate::subscriber::{RowIx, Subscribers};
@@ -59,6 +61,8 @@ pub enum Input {
     },
     /// What the disk reports.
     Storage(StorageInput),
+    /// What a store that front ends share reports beside that.
+    Shared(SharedInput),
 }
 
 /// What comes out of an HSS. Printing it shows the kind and no contents, but for events.
@@ -84,6 +88,8 @@ pub enum Output {
     },
     /// For the disk.
     Storage(StorageOutput),
+    /// For a store that front ends share; comes only with [`HssConfig::shared`].
+    Shared(SharedOutput),
     /// Something happened.
     Event(Event),
 }
@@ -108,6 +114,7 @@ impl fmt::Debug for Input {
             Self::Storage(StorageInput::Failed) => f.write_str("Failed"),
             Self::Storage(StorageInput::Unavailable) => f.write_str("Unavailable"),
             Self::Storage(StorageInput::Available) => f.write_str("Available"),
+            Self::Shared(_) => f.write_str("Shared(..)"),
         }
     }
 }
@@ -126,6 +133,7 @@ impl fmt::Debug for Output {
             Self::Storage(StorageOutput::Persist { seq, records }) => {
                 write!(f, "Persist({}, {} rows)", seq.0, records.len())
             }
+            Self::Shared(_) => f.write_str("Shared(..)"),
             Self::Event(event) => event.fmt(f),
         }
     }
@@ -216,6 +224,8 @@ pub struct Hss {
     refused: Vec<Imsi>,
     /// Imports that came before the store was read.
     pub(crate) early: Vec<SubscriberImport>,
+    /// Only when the store is shared.
+    pub(crate) shared: Option<Box<Shared>>,
     pub(crate) outputs: VecDeque<Output>,
 }
 
@@ -267,6 +277,7 @@ impl Hss {
             cuts: Book::default(),
             refused: Vec::new(),
             early: Vec::new(),
+            shared: config.shared.then(Box::default),
             outputs: VecDeque::new(),
             config,
         }
@@ -297,8 +308,12 @@ impl Hss {
     /// ([`Event::Serving`]). Connections that come earlier are closed.
     pub fn start(&mut self, now: Now) {
         if self.phase == Phase::New {
-            self.phase = Phase::Loading;
-            self.outputs.push_back(Output::Storage(StorageOutput::Load));
+            if self.shared.is_some() {
+                self.start_shared(now);
+            } else {
+                self.phase = Phase::Loading;
+                self.outputs.push_back(Output::Storage(StorageOutput::Load));
+            }
         }
         self.settle(now);
     }
@@ -341,7 +356,12 @@ impl Hss {
         });
         self.endpoint.start(now.at);
         self.take_up_orders(now);
-        self.begin_rotation(now);
+        if self.shared.is_some() {
+            // A row that is written anyway is sealed with the current key.
+            self.look_at_changes(now);
+        } else {
+            self.begin_rotation(now);
+        }
     }
 
     fn handle_stream(&mut self, now: Now, input: StreamInput) {
@@ -366,7 +386,7 @@ impl Hss {
         }
     }
 
-    fn drain_endpoint(&mut self, now: Now) {
+    pub(crate) fn drain_endpoint(&mut self, now: Now) {
         while let Some(output) = self.endpoint.poll_output() {
             match output {
                 EndpointOutput::Stream(stream) => {
@@ -393,12 +413,12 @@ impl Hss {
                     peer_host,
                     handle,
                     message,
-                } => self.handle_request(now, (conn, peer_host), handle, &message),
+                } => self.request(now, (conn, peer_host), handle, message),
                 EndpointOutput::Answer { tag, message, .. } => {
-                    self.errand_answered(now, tag, &message);
+                    self.answered(now, tag, Some(message));
                 }
                 EndpointOutput::Unanswered { tag, .. } => {
-                    self.errand_unanswered(now, tag);
+                    self.answered(now, tag, None);
                 }
                 EndpointOutput::Refused { conn, peer, why } => {
                     let address = self.peers.address(conn);
@@ -429,7 +449,7 @@ impl Hss {
     }
 
     pub(crate) fn tell(&mut self, event: Event) {
-        self.outputs.push_back(Output::Event(event));
+        self.output(Output::Event(event));
     }
 
     /// A SIM was refused for its state.
@@ -463,9 +483,10 @@ impl Machine for Hss {
                 self.peers.certified(conn, certificate.clone());
                 self.endpoint.certified(conn, certificate);
             }
-            Input::Admin { call, request } => self.handle_admin(now, call, &request),
+            Input::Admin { call, request } => self.admin(now, call, request),
             Input::GatewayReply { call, result } => self.gateway_replied(now, call, result),
             Input::Storage(input) => self.handle_storage(now, input),
+            Input::Shared(input) => self.handle_shared(now, input),
         }
         self.settle(now);
     }

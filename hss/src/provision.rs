@@ -33,7 +33,8 @@ impl Hss {
         now: Now,
         rows: Vec<SubscriberImport>,
     ) -> Result<(), Vec<ImportError>> {
-        if matches!(self.phase, Phase::New | Phase::Loading) {
+        let unread = self.shared.is_some() && self.phase == Phase::RaisingEpoch;
+        if unread || matches!(self.phase, Phase::New | Phase::Loading) {
             let mut all = core::mem::take(&mut self.early);
             let before = all.len();
             all.extend(rows);

@@ -14,12 +14,15 @@ use alloc::string::ToString;
 use alloc::vec::Vec;
 
 use heiiki_diameter::SessionIds;
-use heiiki_types::{CallId, HttpResponse, Imsi, Now, PersistSeq, Record, StorageInput};
+use heiiki_types::{
+    CallId, HttpResponse, Imsi, Now, PersistSeq, Record, StorageInput, StorageOutput,
+};
 
 use crate::admin::Refusal;
 use crate::auc::sqn::{Epoch, Mark};
 use crate::cut::CutId;
 use crate::event::Event;
+use crate::load::{Loading, next_epoch};
 use crate::node::{Hss, Output, Phase};
 use crate::provision::Taken;
 use crate::s6a::Waiting;
@@ -53,7 +56,11 @@ impl Hss {
             return PersistSeq::default();
         };
         let mark = subscriber.counter.mark(self.epoch);
-        let key = row::imsi_key(subscriber.imsi);
+        let mut key = row::imsi_key(subscriber.imsi);
+        if self.shared.is_some() {
+            key.push(b'/');
+            key.push(self.config.inds.first());
+        }
         let seq = self.journal.put(Table::Mark, key, &mark);
         self.marks.remove(&ix);
         self.wait_for(now, seq, Deferred::Mark(ix, mark));
@@ -68,6 +75,9 @@ impl Hss {
     /// Adds all due marks to the batch.
     pub(crate) fn flush_marks(&mut self) {
         self.marks_due = None;
+        if self.shared.as_ref().is_some_and(|s| s.is_away()) {
+            return;
+        }
         for ix in core::mem::take(&mut self.marks) {
             // A failed disk takes no mark, so what waits for one need not be told.
             self.write_mark(Now::default(), ix);
@@ -108,8 +118,12 @@ impl Hss {
         taken
     }
 
-    fn durable(&mut self, now: Now, deferred: Deferred) {
+    pub(crate) fn durable(&mut self, now: Now, deferred: Deferred) {
         match deferred {
+            Deferred::Epoch if self.shared.is_some() => {
+                self.phase = Phase::Loading;
+                self.outputs.push_back(Output::Storage(StorageOutput::Load));
+            }
             Deferred::Epoch => self.serve(now),
             Deferred::Mark(ix, mark) => {
                 if let Some(subscriber) = self.subscribers.get_mut(ix) {
@@ -125,7 +139,7 @@ impl Hss {
         }
     }
 
-    fn lost(&mut self, now: Now, deferred: Deferred) {
+    pub(crate) fn lost(&mut self, now: Now, deferred: Deferred) {
         match deferred {
             Deferred::Epoch => self.phase = Phase::Refusing,
             Deferred::Mark(..) | Deferred::New(..) | Deferred::SealedAgain(_) => {}
@@ -145,7 +159,12 @@ impl Hss {
             }
             StorageInput::Loaded(records) if self.phase == Phase::Loading => {
                 if self.take_part(records) {
-                    self.raise_epoch(now, self.end_load());
+                    if self.shared.is_some() {
+                        self.take_early(now);
+                        self.serve(now);
+                    } else {
+                        self.raise_epoch(now, self.end_load());
+                    }
                 }
             }
             StorageInput::Loading(_) | StorageInput::Loaded(_) => {}
@@ -153,12 +172,7 @@ impl Hss {
             StorageInput::Available => self.store_is_away(now, false),
             StorageInput::Persisted { seq } => {
                 let durable = self.journal.persisted(seq);
-                while let Some(entry) = self.waiting.first_entry().filter(|e| *e.key() <= durable) {
-                    for deferred in entry.remove() {
-                        self.uncount(&deferred);
-                        self.durable(now, deferred);
-                    }
-                }
+                self.persisted(now, durable);
             }
             StorageInput::Failed => {
                 if !self.journal.has_failed() {
@@ -210,6 +224,29 @@ impl Hss {
         }
     }
 
+    /// Everything up to `durable` is: what waited for it goes on, in order.
+    fn persisted(&mut self, now: Now, durable: PersistSeq) {
+        loop {
+            let waits = self.waiting.first_key_value().map(|(seq, _)| *seq);
+            let first = waits.filter(|seq| *seq <= durable);
+            let shared = self.next_written(durable);
+            let Some(seq) = first.into_iter().chain(shared).min() else {
+                return;
+            };
+            let deferred = self.waiting.remove(&seq).unwrap_or_default();
+            for deferred in &deferred {
+                self.uncount(deferred);
+            }
+            if shared == Some(seq) {
+                self.written(now, seq, deferred);
+            } else {
+                for deferred in deferred {
+                    self.durable(now, deferred);
+                }
+            }
+        }
+    }
+
     /// Takes rows of the store; false when it is refused.
     fn take_part(&mut self, records: Vec<Record>) -> bool {
         let taken = self.load_part(records);
@@ -221,7 +258,7 @@ impl Hss {
         true
     }
 
-    fn uncount(&mut self, deferred: &Deferred) {
+    pub(crate) fn uncount(&mut self, deferred: &Deferred) {
         if matches!(deferred, Deferred::Answer(_)) {
             self.waiting_answers = self.waiting_answers.saturating_sub(1);
         }
@@ -233,11 +270,40 @@ impl Hss {
         let high = u32::try_from(epoch.0).unwrap_or(u32::MAX);
         self.sessions = SessionIds::new(&*self.config.origin_host, high);
         let meta = row::MetaRow::new(epoch);
-        let check = self.vault.current();
-        self.journal
-            .put(Table::Meta, row::STORE_KEY.to_vec(), &check);
+        // Whether the key fits a store that others use is seen when it is read.
+        if self.shared.is_none() || epoch == Epoch(1) {
+            let check = self.vault.current();
+            let key = row::STORE_KEY.to_vec();
+            self.journal.put(Table::Meta, key, &check);
+        }
         let seq = self.journal.put(Table::Meta, row::META_KEY.to_vec(), &meta);
         self.wait_for(now, seq, Deferred::Epoch);
+        if self.shared.is_none() {
+            self.take_early(now);
+        }
+    }
+
+    /// Raises the epoch that all front ends share: every start of any of them has its own.
+    pub(crate) fn raise_shared_epoch(&mut self, now: Now) {
+        let meta = self.shared.as_mut().and_then(|s| s.meta.take());
+        let raised = match meta {
+            None => Ok(Epoch(1)),
+            Some(value) => next_epoch(&value, self.epochs_ahead()),
+        };
+        match raised {
+            Ok(epoch) => {
+                self.loading = Loading::Epoch(epoch);
+                self.raise_epoch(now, epoch);
+            }
+            Err(event) => {
+                self.phase = Phase::Refusing;
+                self.tell(event);
+            }
+        }
+    }
+
+    /// Takes what was imported before the store was read.
+    fn take_early(&mut self, now: Now) {
         let early = core::mem::take(&mut self.early);
         if early.is_empty() {
             return;
@@ -252,6 +318,10 @@ impl Hss {
     }
 
     pub(crate) fn flush(&mut self) {
+        if self.shared.is_some() {
+            self.flush_shared(None);
+            return;
+        }
         if let Some(output) = self.journal.flush() {
             self.outputs.push_back(Output::Storage(output));
         }

@@ -128,8 +128,7 @@ impl Hss {
 
     /// Answers a call.
     pub(crate) fn reply(&mut self, call: CallId, response: HttpResponse) {
-        self.outputs
-            .push_back(Output::AdminReply { call, response });
+        self.output(Output::AdminReply { call, response });
     }
 
     fn route(

@@ -33,6 +33,7 @@ pub(crate) enum Refusal {
     NotServing,
     OutOfOrders,
     DiskFailed,
+    StoreAway,
     NotDurable,
 }
 
@@ -89,6 +90,7 @@ impl Refusal {
             Self::NotServing => (503, "not_serving"),
             Self::OutOfOrders => (503, "out_of_orders"),
             Self::DiskFailed => (503, "disk_failed"),
+            Self::StoreAway => (503, "store_away"),
             Self::NotDurable => (503, "not_durable"),
         }
     }
@@ -112,6 +114,7 @@ impl Refusal {
             Self::StampTaken => "the stamp has been reported already".to_string(),
             Self::NotServing => "the HSS has not read its store yet".to_string(),
             Self::OutOfOrders => "this start has used up its order numbers".to_string(),
+            Self::StoreAway => "the shared store cannot be reached now".to_string(),
             Self::DiskFailed => "the disk has failed: nothing more becomes durable".to_string(),
             Self::NotDurable => {
                 "the disk failed before the order was durable: a cut is in force until the process \
@@ -150,6 +153,7 @@ impl Refusal {
             Self::StampTaken => "nothing: the first report counts",
             Self::NotServing => "try again in a moment; see the log if it lasts",
             Self::OutOfOrders => "restart the HSS",
+            Self::StoreAway => "look at the database; the call can be repeated when it is back",
             Self::DiskFailed | Self::NotDurable => {
                 "repair the disk of the store, restart the HSS, and give the order again; until \
                  then use the emergency cut of the gateways"

@@ -137,6 +137,16 @@ impl IndRange {
         count: 1 << IND_BITS,
     };
 
+    /// The first of the values: it tells one front end from another.
+    pub const fn first(self) -> u8 {
+        self.first
+    }
+
+    /// All of the values.
+    pub const fn values(self) -> core::ops::Range<u8> {
+        self.first..self.first + self.count
+    }
+
     /// `count` values from `first` on; `None` when that is none, or reaches beyond 31.
     pub const fn new(first: u8, count: u8) -> Option<Self> {
         if count == 0 || first >= 1 << IND_BITS || count > (1 << IND_BITS) - first {
@@ -218,6 +228,26 @@ impl Counter {
         let other = Self::restore(mark, epoch);
         if other.durable > self.durable {
             *self = other;
+        }
+    }
+
+    /// Takes a mark that a front end has made durable meanwhile, in `epoch` of this one: this one
+    /// goes on above it, so that front ends stay close to each other.
+    pub fn follow(&mut self, mark: Mark, epoch: Epoch) {
+        let start = mark.start_of(epoch).min(SEQ_MAX);
+        if !self.is_durable() || self.durable < start {
+            self.durable = start;
+        }
+        self.written = self.written.max(start);
+        self.raise(mark.seq);
+    }
+
+    /// Goes on above `seq`; only ever raises.
+    pub fn raise(&mut self, seq: u64) {
+        if let Some(raised) = Sqn::new(seq, self.last.ind())
+            && raised > self.last
+        {
+            self.last = raised;
         }
     }
 

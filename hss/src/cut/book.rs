@@ -114,6 +114,12 @@ impl Book {
         self.again.insert((at, leg));
     }
 
+    /// The order did not happen.
+    pub(crate) fn forget(&mut self, id: CutId) {
+        self.stop(id);
+        self.cuts.remove(&id);
+    }
+
     /// The order is superseded: nobody is told again.
     pub(crate) fn stop(&mut self, cut: CutId) {
         self.again.retain(|(_, leg)| leg.cut != cut);

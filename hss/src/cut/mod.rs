@@ -51,7 +51,16 @@ pub(crate) const ORDERS_OF_AN_EPOCH: u64 = 10_000_000;
 /// after the last one it knows, and the next order from here is to be above that.
 pub(crate) const ORDER_STEP: u64 = 1_000;
 
+/// The distance between the numbers of two front ends that take the same step.
+pub(crate) const FRONT_END_STEP: u64 = 30;
+
 impl CutId {
+    /// Which front end gave the order, by its first IND value.
+    pub(crate) const fn front_end(self) -> u8 {
+        let [.., low] = (self.0 % ORDER_STEP / FRONT_END_STEP).to_be_bytes();
+        low
+    }
+
     /// The version that the bar or its lift carries.
     pub const fn version(self) -> u64 {
         self.0

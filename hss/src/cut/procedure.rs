@@ -9,7 +9,8 @@ use heiiki_types::{CallId, HttpResponse, Imsi, Instant, Now};
 use super::book::{Due, LegId, short};
 use super::gateway::Trouble;
 use super::{
-    Certificate, Cut, CutId, GatewayLeg, NodeLeg, ORDER_STEP, ORDERS_OF_AN_EPOCH, Stamp, gateway,
+    Certificate, Cut, CutId, FRONT_END_STEP, GatewayLeg, NodeLeg, ORDER_STEP, ORDERS_OF_AN_EPOCH,
+    Stamp, gateway,
 };
 use crate::admin::Refusal;
 use crate::event::Event;
@@ -31,7 +32,7 @@ impl Hss {
     /// Carries out an operator's call. The reply follows when the commit is decided and every
     /// gateway has been told once.
     pub(crate) fn order(&mut self, now: Now, call: CallId, order: Order) -> Result<(), Refusal> {
-        let id = self.next_order()?;
+        let id = self.next_order(order.imsi)?;
         let subscriber = self
             .subscribers
             .by_imsi_mut(order.imsi)
@@ -63,13 +64,39 @@ impl Hss {
         Ok(())
     }
 
-    fn next_order(&mut self) -> Result<CutId, Refusal> {
-        self.orders += 1;
-        if self.orders >= ORDERS_OF_AN_EPOCH {
+    /// The number of a new order: above all of this start, and above the last one for its SIM, which
+    /// another front end may have given.
+    fn next_order(&mut self, imsi: Imsi) -> Result<CutId, Refusal> {
+        let first = self.first_order();
+        let last = self.subscribers.by_imsi(imsi);
+        let last = last
+            .map_or(0, |s| s.standing().version)
+            .saturating_sub(first)
+            / ORDER_STEP;
+        self.orders = self.orders.max(last) + 1;
+        if self.orders >= ORDERS_OF_AN_EPOCH && self.shared.is_none() {
             return Err(Refusal::OutOfOrders);
         }
-        let first = self.first_order();
-        Ok(CutId(first.saturating_add(self.orders * ORDER_STEP)))
+        let number = first.saturating_add(self.orders * ORDER_STEP);
+        Ok(CutId(number.saturating_add(self.front_end_offset())))
+    }
+
+    /// What tells the orders of front ends apart that share a store.
+    fn front_end_offset(&self) -> u64 {
+        match self.shared {
+            Some(_) => u64::from(self.config.inds.first()) * FRONT_END_STEP,
+            None => 0,
+        }
+    }
+
+    /// Whether the order was given here.
+    pub(crate) const fn is_own(&self, id: CutId) -> bool {
+        self.shared.is_none() || id.front_end() == self.config.inds.first()
+    }
+
+    /// An order did not happen: another front end changed the SIM first.
+    pub(crate) fn forget_order(&mut self, id: CutId) {
+        self.cuts.forget(id);
     }
 
     /// The number below the first order of this epoch.
@@ -179,7 +206,7 @@ impl Hss {
     }
 
     /// The order is the one that counts for its SIM; an older one is over.
-    fn make_latest(&mut self, id: CutId) {
+    pub(crate) fn make_latest(&mut self, id: CutId) {
         if let Some(older) = self.cuts.make_latest(id) {
             self.supersede(older);
         }
@@ -409,6 +436,7 @@ impl Hss {
 
     /// Looks at an order after something happened to it: verdict, reply, row.
     pub(crate) fn cut_progress(&mut self, id: CutId) {
+        let own = self.is_own(id);
         let Some(cut) = self.cuts.get_mut(id) else {
             return;
         };
@@ -419,7 +447,7 @@ impl Hss {
         } else {
             None
         };
-        if cut.is_closed() && cut.committed {
+        if own && cut.is_closed() && cut.committed {
             self.journal.put(Table::Cut, cut_key(id), cut);
         }
         if changed {
@@ -495,6 +523,9 @@ impl Hss {
             let Some(cut) = self.cuts.get(id) else {
                 continue;
             };
+            if !self.is_own(id) {
+                continue;
+            }
             let (latest, legs) = (self.cuts.latest_of(cut.imsi), cut.gateways.len());
             if latest != Some(id) {
                 self.supersede(id);

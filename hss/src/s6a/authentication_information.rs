@@ -157,7 +157,13 @@ impl Hss {
             Err(auts::Forged) if check => return Resynchronisation::Forged,
             Err(auts::Forged) => auts::open_unchecked(&sim, rand, token),
         };
-        match subscriber.counter.resynchronise(usim) {
+        let imsi = subscriber.imsi;
+        let resync = subscriber.counter.resynchronise(usim);
+        if !matches!(resync, Resync::BeyondDelta { .. }) {
+            // Every front end has to be above it before its next vector.
+            self.raise_floor(imsi, usim.seq());
+        }
+        match resync {
             Resync::Raised { from, to } => Resynchronisation::Raised { from, to },
             Resync::Unchanged => Resynchronisation::Unchanged,
             Resync::BeyondDelta { home, usim } => Resynchronisation::BeyondDelta { home, usim },
@@ -203,7 +209,7 @@ impl Hss {
         Ok(vectors)
     }
 
-    fn answer_to(
+    pub(super) fn answer_to(
         &self,
         request: &AuthenticationInformationRequest,
         result: AnswerResult,

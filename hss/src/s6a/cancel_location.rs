@@ -47,11 +47,13 @@ impl Hss {
             });
             return;
         }
+        let claimed = self.endpoint.connection_of(&node.via).is_some();
         let cancellation = Cancellation {
             imsi,
             node,
             kind: kind.0,
             cut: cut.map(CutId::version),
+            claimed,
         };
         self.journal
             .put(Table::Cancellation, cancellation.key(), &cancellation);

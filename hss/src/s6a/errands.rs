@@ -36,6 +36,8 @@ pub(crate) struct Cancellation {
     pub(crate) kind: u32,
     /// The order that asks for it.
     pub(crate) cut: Option<u64>,
+    /// The front end that began it has the connection.
+    pub(crate) claimed: bool,
 }
 
 impl Errand for Cancellation {

@@ -127,7 +127,7 @@ impl Hss {
         if !self.peers.takes_request(&self.config.peers, conn, now.at) {
             let (host, realm) = (&self.config.origin_host, &self.config.origin_realm);
             let answer = error_answer(message, host, realm, &ResultCode::TOO_BUSY.into());
-            self.endpoint.send_answer(now.at, handle, answer);
+            self.send_answer(now, handle, answer);
             self.tell_throttled(now.at);
             return;
         }
@@ -177,8 +177,33 @@ impl Hss {
                 &self.config.origin_realm,
                 &error,
             );
-            self.endpoint.send_answer(now.at, handle, answer);
+            self.send_answer(now, handle, answer);
         }
+    }
+
+    /// Answers a request that cannot be decided for want of the store, or of room.
+    pub(crate) fn refuse_without_store(
+        &mut self,
+        now: Now,
+        handle: RequestHandle,
+        message: &Message,
+        away: bool,
+    ) {
+        let (host, realm) = (&self.config.origin_host, &self.config.origin_realm);
+        let result = if away {
+            ResultCode::UNABLE_TO_COMPLY
+        } else {
+            ResultCode::TOO_BUSY
+        };
+        let request = AuthenticationInformationRequest::from_message(message);
+        let answer = match request {
+            // An MME tries again: nothing is wrong with the SIM.
+            Ok(request) if away => self
+                .answer_to(&request, s6a::AUTHENTICATION_DATA_UNAVAILABLE, Vec::new())
+                .to_message(),
+            _ => error_answer(message, host, realm, &result.into()),
+        };
+        self.send_answer(now, handle, answer);
     }
 
     /// Checks both identities of a request, and that it is for this HSS.
@@ -251,7 +276,7 @@ impl Hss {
     /// Sends an answer on its way.
     pub(crate) fn answer(&mut self, now: Now, ask: Ask, mut message: Message) {
         message.avps.extend(ask.proxy_info);
-        self.endpoint.send_answer(now.at, ask.handle, message);
+        self.send_answer(now, ask.handle, message);
     }
 
     /// The state by which a SIM is answered: with the check off, every SIM is served.

@@ -24,7 +24,8 @@ pub(crate) enum Table {
     Meta = 0,
     /// By IMSI: secrets, profile, first state and first mark.
     Subscriber = 1,
-    /// By IMSI: a later mark of the SQN.
+    /// By IMSI: a later mark of the SQN. Front ends that share the store have one each, behind
+    /// a stroke.
     Mark = 2,
     /// By IMSI: the state and its order, once it has changed.
     State = 3,
@@ -44,6 +45,8 @@ pub(crate) enum Table {
     Binding = 10,
     /// By name: the lists of the equipment identity register.
     Equipment = 11,
+    /// By IMSI: the SEQ that a verified AUTS has proved, when front ends share the store.
+    Floor = 32,
 }
 
 impl Table {
@@ -65,6 +68,7 @@ impl Table {
             9 => Self::Gateway,
             10 => Self::Binding,
             11 => Self::Equipment,
+            32 => Self::Floor,
             _ => return None,
         })
     }

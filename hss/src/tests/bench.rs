@@ -168,6 +168,8 @@ pub(super) struct Bench {
     /// Everything but events, in order, for tests of order.
     pub(super) trace: Vec<&'static str>,
     pub(super) closed: Vec<ConnId>,
+    /// What is asked of a store that is shared.
+    pub(super) asks: VecDeque<Output>,
     /// What the next connection shows: it comes over TLS.
     pub(super) next_certificate: Option<Certificate>,
     deframers: BTreeMap<ConnId, Deframer>,
@@ -207,6 +209,7 @@ impl Bench {
             inbox: BTreeMap::new(),
             trace: Vec::new(),
             closed: Vec::new(),
+            asks: VecDeque::new(),
             next_certificate: None,
             deframers: BTreeMap::new(),
             names: BTreeMap::new(),
@@ -342,15 +345,18 @@ impl Bench {
                     self.trace.push("gateway");
                     self.calls.push_back((call, gateway, request));
                 }
-                Output::Storage(StorageOutput::Load) => {
+                Output::Storage(StorageOutput::Load) if !self.hss.config.shared => {
                     let loaded = StorageInput::Loaded(self.disk.loaded());
                     self.hss.handle_input(self.now, Input::Storage(loaded));
                 }
-                Output::Storage(StorageOutput::Persist { seq, records }) => {
+                Output::Storage(StorageOutput::Persist { seq, records })
+                    if !self.hss.config.shared =>
+                {
                     self.trace.push("persist");
                     self.disk.batches += 1;
                     self.disk.queue.push_back((seq, records));
                 }
+                output @ (Output::Storage(_) | Output::Shared(_)) => self.asks.push_back(output),
                 Output::Event(event) => self.events.push(event),
             }
         }

@@ -9,6 +9,7 @@ mod equipment;
 mod hostile;
 mod peers;
 mod restart;
+mod shared;
 mod store;
 mod subscription;
 mod update_location;

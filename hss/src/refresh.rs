@@ -1,0 +1,232 @@
+//! Taking a subject's rows, read anew, in the place of those in memory.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use heiiki_types::{Imsi, Now, Record};
+
+use crate::auc::sqn::Mark;
+use crate::cut::{Cut, CutId};
+use crate::equipment::{Binding, EquipmentKey};
+use crate::node::Hss;
+use crate::s6a::errands::{Cancellation, Errand, Errands, Update};
+use crate::subscriber::row::{
+    self, LocationRow, META_KEY, StateRow, SubscriberRow, Table, Unreadable,
+};
+use crate::subscriber::{Gateway, Location, RowIx, Standing, State};
+
+/// What the rows of a SIM say.
+#[derive(Default)]
+struct Truth {
+    state: Option<(State, Standing)>,
+    location: Option<Location>,
+    floor: u64,
+    marks: Vec<Mark>,
+    gateways: Vec<Gateway>,
+    binding: Binding,
+    cancellations: Vec<Cancellation>,
+    updates: Vec<Update>,
+}
+
+impl Hss {
+    /// Takes the rows of a subject. Tells the SEQ that a verified AUTS has proved, if the subject
+    /// is a SIM.
+    pub(crate) fn take_rows(
+        &mut self,
+        now: Now,
+        subject: &[u8],
+        records: &[Record],
+    ) -> Result<u64, Unreadable> {
+        if subject == META_KEY {
+            let meta = records.iter().find(|r| r.table == Table::Meta.number());
+            if let Some(shared) = self.shared.as_mut() {
+                shared.meta = meta.and_then(|r| r.value.clone());
+            }
+            return Ok(0);
+        }
+        let cut = records.iter().find(|r| r.table == Table::Cut.number());
+        if let Some(record) = cut {
+            let value = record.value.as_deref().unwrap_or_default();
+            self.take_order(now, row::decode(value)?);
+            return Ok(0);
+        }
+        self.take_equipment(subject, records)?;
+        if row::imsi_of(subject).is_err() {
+            return Ok(0);
+        }
+        self.take_sim(now, subject, records)
+    }
+
+    /// An entry of the equipment register, which may be gone.
+    fn take_equipment(&mut self, subject: &[u8], records: &[Record]) -> Result<(), Unreadable> {
+        let name = core::str::from_utf8(subject).ok();
+        let Some(key) = name.and_then(|n| n.parse::<EquipmentKey>().ok()) else {
+            return Ok(());
+        };
+        let row = records
+            .iter()
+            .find(|r| r.table == Table::Equipment.number());
+        match row.and_then(|r| r.value.as_deref()) {
+            Some(value) => self.equipment.set(key, row::decode(value)?),
+            None => {
+                self.equipment.remove(key);
+            }
+        }
+        Ok(())
+    }
+
+    fn take_sim(&mut self, now: Now, key: &[u8], records: &[Record]) -> Result<u64, Unreadable> {
+        let truth = self.read_truth(records)?;
+        let imsi = row::imsi_of(key)?;
+        let Some(ix) = self.subscribers.find(imsi) else {
+            return Ok(truth.floor);
+        };
+        let epoch = self.epoch;
+        if let Some(subscriber) = self.subscribers.get_mut(ix) {
+            for mark in truth.marks {
+                subscriber.counter.follow(mark, epoch);
+            }
+            subscriber.counter.raise(truth.floor);
+            subscriber.set_gateways(truth.gateways);
+            subscriber.set_binding(truth.binding);
+            if let Some((state, standing)) = truth.state {
+                subscriber.state = state;
+                subscriber.set_standing(standing);
+            }
+        }
+        self.subscribers.set_location(ix, truth.location);
+        self.take_errands(now, ix, truth.cancellations, truth.updates);
+        Ok(truth.floor)
+    }
+
+    fn read_truth(&mut self, records: &[Record]) -> Result<Truth, Unreadable> {
+        let mut truth = Truth::default();
+        for record in records {
+            let Some(value) = record.value.as_deref() else {
+                continue;
+            };
+            match Table::from_number(record.table).ok_or(Unreadable)? {
+                Table::Subscriber => {
+                    let row: SubscriberRow<'_> = row::decode(value)?;
+                    truth.state = Some((row.state, Standing::default()));
+                    truth.marks.push(row.mark);
+                    if self.loaded(&record.key).is_err() {
+                        let loaded = self.load_subscriber(self.epoch, &record.key, value);
+                        loaded.map_err(|_| Unreadable)?;
+                    }
+                }
+                Table::Mark => truth.marks.push(row::decode(value)?),
+                Table::State => {
+                    let StateRow { state, standing } = row::decode(value)?;
+                    truth.state = Some((state, standing));
+                }
+                Table::Location => truth.location = Some(row::decode::<LocationRow>(value)?),
+                Table::Cancellation => truth.cancellations.push(row::decode(value)?),
+                Table::Floor => truth.floor = row::decode(value)?,
+                Table::Update => truth.updates.push(row::decode(value)?),
+                Table::Gateway => truth.gateways = row::decode(value)?,
+                Table::Binding => truth.binding = row::decode(value)?,
+                Table::Meta | Table::Cut | Table::Reset | Table::Equipment => {}
+            }
+        }
+        Ok(truth)
+    }
+
+    /// What another front end has begun to tell an MME is sent from here if the connection is here;
+    /// what another one has ended is over.
+    fn take_errands(
+        &mut self,
+        now: Now,
+        ix: RowIx,
+        cancellations: Vec<Cancellation>,
+        updates: Vec<Update>,
+    ) {
+        let Some(subscriber) = self.subscribers.get(ix) else {
+            return;
+        };
+        let (imsi, version) = (subscriber.imsi, subscriber.standing().version);
+        let (new, gone) = exchange(&mut self.cancellations, imsi, cancellations);
+        for tag in new {
+            if self.cancellations.get(tag).is_some_and(|c| c.claimed) {
+                // The one that began it has the connection too: it goes first.
+                let wait = self.config.timers.request + self.config.timers.retry_first;
+                self.cancellations.again(tag, now.at + wait);
+            } else {
+                self.send_cancellation(now, tag);
+            }
+        }
+        for gone in gone {
+            let cut = gone.cut.filter(|cut| *cut == version).map(CutId);
+            if let Some(id) = cut.filter(|id| self.is_own(*id)) {
+                self.node_is_done(now, id, &gone.node.host);
+            }
+        }
+        let (new, _) = exchange(&mut self.updates, imsi, updates);
+        for tag in new {
+            self.send_update(now, tag);
+        }
+    }
+
+    /// The MME has answered another front end.
+    fn node_is_done(&mut self, now: Now, id: CutId, host: &str) {
+        let leg = self.cuts.get_mut(id).and_then(|cut| cut.node_mut(host));
+        if let Some(leg) = leg.filter(|leg| leg.t3.is_none()) {
+            leg.t3 = Some(now.at);
+            leg.result = Some(String::from("answered to another front end"));
+            self.cut_progress(id);
+        }
+    }
+
+    /// An order of another front end, or what is in the store of an order from here.
+    fn take_order(&mut self, now: Now, stored: Cut) {
+        let id = stored.id();
+        let Some(own) = self.cuts.get_mut(id).filter(|_| self.shared.is_some()) else {
+            self.enter_order(stored);
+            return;
+        };
+        if id.front_end() != self.config.inds.first() {
+            self.enter_order(stored);
+            return;
+        }
+        // Only this front end writes it, but for stamps that were reported elsewhere.
+        own.t6 = own.t6.or(stored.t6);
+        own.t7 = own.t7.or(stored.t7);
+        own.t8 = own.t8.or(stored.t8);
+        if !own.committed {
+            own.committed = true;
+            own.disk_failed = false;
+            own.t1 = Some(now.at);
+        }
+        self.cut_progress(id);
+    }
+
+    fn enter_order(&mut self, order: Cut) {
+        let id = order.id();
+        self.cuts.enter(order);
+        self.make_latest(id);
+        while self.cuts.forget_one(self.config.limits.cuts).is_some() {}
+    }
+}
+
+/// Puts what is stored of a SIM's errands in the place of what is known; what is the same stays as
+/// far as it has come. Tells the tags of those that are new, and those that are gone.
+fn exchange<T: Errand + PartialEq>(
+    errands: &mut Errands<T>,
+    imsi: Imsi,
+    stored: Vec<T>,
+) -> (Vec<u64>, Vec<T>) {
+    let mut known = errands.of(imsi);
+    let mut new = Vec::new();
+    for errand in stored {
+        let same = known
+            .iter()
+            .position(|tag| errands.get(*tag) == Some(&errand));
+        match same {
+            Some(same) => drop(known.swap_remove(same)),
+            None => new.push(errands.add(errand)),
+        }
+    }
+    let gone = known.into_iter().filter_map(|tag| errands.remove(tag));
+    let gone = gone.collect();
+    (new, gone)
+}
