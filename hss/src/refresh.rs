@@ -91,7 +91,9 @@ impl Hss {
             subscriber.set_binding(truth.binding);
             if let Some((state, standing)) = truth.state {
                 subscriber.state = state;
-                subscriber.set_standing(standing);
+                if *subscriber.standing() != standing {
+                    subscriber.set_standing(standing);
+                }
             }
         }
         self.subscribers.set_location(ix, truth.location);

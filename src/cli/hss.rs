@@ -125,13 +125,19 @@ fn serve(args: &Serve) -> Outcome {
         return Err(Failure::failed("the HSS cannot use its store", why));
     }
     out::line(format_args!(
-        "ready hss s6a={} sctp={} admin={} token_file={}{}{}",
+        "ready hss s6a={} sctp={} admin={} token_file={}{}{}{}",
         server.s6a(),
         server.sctp(),
         server.admin(),
         node::path_word(&file.admin.token_file),
         word("s6a_tls", server.s6a_tls()),
         word("audit_head", server.audit().map(AuditLog::head)),
+        word(
+            "front_end",
+            file.shared_store
+                .as_ref()
+                .map(|s| format!("{}/{}", s.front_end.number, s.front_end.of))
+        ),
     ))?;
     let signal = stop.wait();
     tracing::info!("{signal}: saying goodbye to the peers");

@@ -7,11 +7,13 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 
 use heiiki_hss::auc::milenage;
+use heiiki_hss::auc::sqn::IndRange;
 use heiiki_hss::{
     CarryRule, EquipmentPolicy, Gateway, HssConfig, Otherwise, PeerRule, RequestRate, State,
     SubscribedApn, SubscriberImport, Tenant, TenantRule, Tokens,
 };
 use heiiki_net::clock;
+use heiiki_net::postgres::PostgresConfig;
 use heiiki_pgw::{PgwConfig, Tokens as PgwTokens};
 use heiiki_types::{Ambr, Arp, Key128, Prefix, Rng, Token};
 
@@ -67,6 +69,9 @@ impl Config<'_> {
             })
     }
 }
+
+/// The variable with the password of the shared store, when no file has it.
+const PASSWORD: &str = "HEIIKI_POSTGRES_PASSWORD";
 
 /// The randomness of a process.
 pub(super) fn rng() -> Result<Rng, Failure> {
@@ -153,6 +158,7 @@ pub(super) fn hss(path: &Path, file: &HssFile, rng: &mut Rng) -> Result<HssSetup
     Ok(HssSetup {
         taps: Taps::default(),
         config: hss_config(file, gateways),
+        shared: shared(config, file)?,
         tokens: Tokens {
             admin,
             cut_only: None,
@@ -172,6 +178,37 @@ pub(super) fn hss(path: &Path, file: &HssFile, rng: &mut Rng) -> Result<HssSetup
         admin_tls: tls::admin(config, &file.admin)?,
         audit: Some(audit),
     })
+}
+
+/// The store that the HSS shares, if the file names one.
+fn shared(config: Config<'_>, file: &HssFile) -> Result<Option<PostgresConfig>, Failure> {
+    let Some(shared) = &file.shared_store else {
+        return Ok(None);
+    };
+    let password = match &shared.password {
+        Some(path) => {
+            let text = std::fs::read_to_string(path).map_err(|e| {
+                let problem = format!("{} cannot be read: {e}", path.display());
+                let help = "make the file, mode 0600, with the password as its only line";
+                config.blame("postgres.password_file", &problem, help)
+            })?;
+            Some(text.trim_end_matches(['\r', '\n']).to_owned())
+        }
+        None => std::env::var(PASSWORD).ok(),
+    };
+    Ok(Some(PostgresConfig {
+        address: shared.address.clone(),
+        password,
+        numbers: inds(shared).values(),
+        patience: shared.patience,
+    }))
+}
+
+/// The IND values of a front end: all of them shared out evenly.
+fn inds(shared: &file::SharedStore) -> IndRange {
+    let file::FrontEnd { number, of } = shared.front_end;
+    let count = 32 / of.max(1);
+    IndRange::new(number.saturating_mul(count), count).unwrap_or(IndRange::ALL)
 }
 
 fn peer_rule(peer: &file::MmeRule) -> PeerRule {
@@ -242,6 +279,10 @@ fn hss_config(file: &HssFile, gateways: Vec<Gateway>) -> HssConfig {
             }
         })
         .collect();
+    if let Some(shared) = &file.shared_store {
+        config.shared = true;
+        config.inds = inds(shared);
+    }
     config.timers.watchdog = file.watchdog;
     config.timers.request = file.request_timeout;
     config.equipment = EquipmentPolicy {
@@ -306,7 +347,9 @@ pub(super) fn hss_key(error: &StartError) -> Option<String> {
     match error.key {
         "s6a" => Some("s6a.listen".to_owned()),
         "sctp" | "sctp_listen" | "sctp_udp" => Some(format!("s6a.{}", error.key)),
-        "admin.listen" | "s6a.tls.listen" | "store" => Some(error.key.to_owned()),
+        "admin.listen" | "s6a.tls.listen" | "store" | "postgres.address" | "front_end.number" => {
+            Some(error.key.to_owned())
+        }
         _ => None,
     }
 }

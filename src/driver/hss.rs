@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use heiiki_hss::{Hss, HssConfig, Input, Output, StoreKeys, SubscriberImport, Tokens};
+use heiiki_net::postgres::PostgresConfig;
 use heiiki_net::reactor::{Limits, Reactor};
 use heiiki_net::{http, tls};
 use heiiki_types::{ConnId, HttpRequest, Lane, Rng, StreamInput, StreamOutput};
@@ -14,10 +15,10 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::admin::{Admin, Events};
+use super::hss_store::Store;
 use super::listen::{StartError, listen};
 use super::runtime::Runtime;
 use super::sctp::{self, Associations, SctpSetup, SctpWay};
-use super::storage::Storage;
 use super::thread::{Inbox, NodeThread, Side, Waiting};
 use super::tls_streams::TlsStreams;
 use super::{AuditLog, Sink, Taps};
@@ -48,8 +49,10 @@ pub struct HssSetup {
     pub admin: SocketAddr,
     /// What crosses S6a is reported here.
     pub taps: Taps,
-    /// Its store, a file.
+    /// Its store, a file, unless it shares one.
     pub store: PathBuf,
+    /// The store that it shares with other front ends.
+    pub shared: Option<PostgresConfig>,
     /// The HTTP interface of each gateway.
     pub gateways: BTreeMap<String, http::Target>,
     /// S6a over TLS: where, and as whom.
@@ -102,8 +105,7 @@ impl HssServer {
             .map_err(no_sockets)?;
         let waiting = Waiting::<Hss>::on(&reactor);
         let inbox = waiting.inbox();
-        let storage = Storage::of_hss(&setup.store, inbox.clone())
-            .map_err(|e| StartError::new("store", setup.store.display(), e))?;
+        let storage = Store::open(&setup.store, setup.shared, &inbox)?;
         let tap = StreamTap {
             taps: setup.taps,
             local: s6a_address,
@@ -219,7 +221,7 @@ struct Router {
     tls_streams: Option<mpsc::UnboundedSender<StreamOutput>>,
     sctp: Option<Associations>,
     audit: Option<AuditLog>,
-    storage: Storage,
+    storage: Store,
     calls: Admin,
     events: Events,
     gateways: BTreeMap<String, http::Target>,
@@ -302,6 +304,7 @@ impl Side<Hss> for Router {
                     self.inbox.send(Input::Storage(input));
                 }
             }
+            Output::Shared(output) => self.storage.share(output),
             Output::Event(event) => {
                 if let Some(audit) = &self.audit
                     && let Some(note) = Note::of(&event)

@@ -9,6 +9,7 @@ mod access;
 mod admin;
 pub mod audit;
 mod hss;
+mod hss_store;
 mod listen;
 mod pgw;
 mod runtime;

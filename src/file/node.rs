@@ -53,6 +53,8 @@ pub struct HssFile {
     pub unknown_equipment: Equipment,
     /// Equipment that does not tell what it is.
     pub absent_equipment: Equipment,
+    /// The store that it shares with other front ends, instead of one of its own.
+    pub shared_store: Option<SharedStore>,
 }
 
 /// What becomes of equipment for which no rule is.
@@ -63,6 +65,28 @@ pub enum Equipment {
     Allow,
     /// It is refused.
     Refuse,
+}
+
+/// A PostgreSQL database that front ends share.
+#[derive(Clone, Debug)]
+pub struct SharedStore {
+    /// Where it is.
+    pub address: heiiki_net::postgres::Address,
+    /// The file of the password, when the database asks for one.
+    pub password: Option<PathBuf>,
+    /// How long the database may take to answer before it counts as away.
+    pub patience: Duration,
+    /// Which of its front ends this is.
+    pub front_end: FrontEnd,
+}
+
+/// One of several front ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FrontEnd {
+    /// Its number, from 0.
+    pub number: u8,
+    /// How many there may be.
+    pub of: u8,
 }
 
 /// Where the master key of the store is.

@@ -210,6 +210,7 @@ impl RealNetwork {
         };
         let pgw = PgwServer::start(pgw, rng.fork("pgw"), &runtime, sink(PGW, &tx, tap))?;
         let hss = HssSetup {
+            shared: None,
             config: wired.hss,
             tokens: wired.hss_tokens,
             store_keys: wired.store_keys,

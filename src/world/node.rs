@@ -78,6 +78,8 @@ pub(crate) enum Node {
 pub(crate) enum Emitted {
     Event(NodeEvent),
     Storage(StorageOutput),
+    /// For a store that is shared, which no node here has.
+    Shared,
     Datagram(Port, Datagram),
     Stream(StreamOutput),
     S1ToEnb {
@@ -413,6 +415,7 @@ fn from_hss(output: heiiki_hss::Output) -> Emitted {
             request,
         },
         Output::Storage(output) => Emitted::Storage(output),
+        Output::Shared(_) => Emitted::Shared,
         Output::Event(event) => Emitted::Event(NodeEvent::Hss(event)),
     }
 }

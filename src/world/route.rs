@@ -30,6 +30,7 @@ impl World {
             match emitted {
                 Emitted::Event(event) => self.note(id, event),
                 Emitted::Storage(output) => self.store(id, output),
+                Emitted::Shared => {}
                 Emitted::Datagram(port, datagram) => self.send_datagram(id, port.link(), datagram),
                 Emitted::Stream(output) => self.send_stream(id, output),
                 Emitted::S1ToEnb { enb, message } => self.send_s1(id, enb, &message, false),

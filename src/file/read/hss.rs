@@ -49,6 +49,7 @@ pub(in crate::file) fn hss(source: &Arc<Source>, path: &Path, sink: &Sink) -> Op
         let mmes = peers(&mut root);
         let gateways = gateways(&mut root, path);
         let tenants = tenants(&mut root);
+        let shared_store = super::shared_store::shared_store(&mut root, path);
         root.finish();
         Some(HssFile {
             origin_host: origin_host?.value,
@@ -71,6 +72,7 @@ pub(in crate::file) fn hss(source: &Arc<Source>, path: &Path, sink: &Sink) -> Op
             connections: s6a.connections,
             unknown_equipment: unknown,
             absent_equipment: absent,
+            shared_store,
         })
     })
 }

@@ -9,6 +9,7 @@ mod names;
 mod peer;
 mod pgw;
 mod scenario;
+mod shared_store;
 mod sim;
 mod step;
 mod subscribers;
