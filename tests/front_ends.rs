@@ -19,6 +19,7 @@ use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::net::{SocketAddr, TcpStream};
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -89,6 +90,13 @@ visited_plmns = ["00101"]
     )
 }
 
+/// What all front ends have: the subscribers and the master key.
+fn fill(folder: &Folder) {
+    folder.write("subscribers.toml", &subscribers());
+    let key = folder.write("hss-store-key", &"5c".repeat(32));
+    std::fs::set_permissions(key, std::fs::Permissions::from_mode(0o600)).unwrap();
+}
+
 struct FrontEnd {
     folder: Folder,
     config: String,
@@ -98,7 +106,7 @@ struct FrontEnd {
 impl FrontEnd {
     fn start(test: &str, database: &str, number: u8) -> Self {
         let folder = Folder::new(&format!("{test}-{number}"));
-        folder.write("subscribers.toml", &subscribers());
+        fill(&folder);
         let config = config(database, number);
         let served = Served::start(&folder, "hss", &config);
         assert_eq!(served.word("front_end"), format!("{number}/2"));
@@ -255,8 +263,8 @@ impl Mme {
 
 /// The SQN that the USIM would see.
 fn open(rand: &[u8; 16], autn: &[u8; 16]) -> Sqn {
-    let k: Key128 = "465b5ce8b199b49faa5f0a2ee238a6bc".parse().unwrap();
-    let opc: Key128 = "cd63cb71954a9f4e48a5994e37a02baf".parse().unwrap();
+    let k = Key128::from_hex("465b5ce8b199b49faa5f0a2ee238a6bc").unwrap();
+    let opc = Key128::from_hex("cd63cb71954a9f4e48a5994e37a02baf").unwrap();
     let (_, _, _, ak) = Milenage::new(&k, &opc).f2345(rand);
     let [s0, s1, s2, s3, s4, s5, ..] = *autn;
     Sqn::from_octets(ak.xor([s0, s1, s2, s3, s4, s5]))
@@ -384,7 +392,7 @@ fn a_suspension_at_one_front_end_cancels_at_the_mme_of_the_other() {
     assert_eq!(first.update(1), AnswerResult::SUCCESS);
     // A third process with a number that is taken does not start, and says why.
     let folder = Folder::new("suspension-third");
-    folder.write("subscribers.toml", &subscribers());
+    fill(&folder);
     let file = folder.write("hss.toml", &config(&database, 1));
     let refused = Command::new(binary("hss"))
         .args(["serve", "--config", &file])

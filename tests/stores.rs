@@ -1,5 +1,5 @@
 //! What every store has to do, held against each: the disk of the virtual world, the journal file,
-//! and PostgreSQL (`tests/postgres/with-server` starts a server; see docs/ci.md).
+//! the embedded database and PostgreSQL (`tests/postgres/with-server` starts a server; see docs/ci.md).
 #![cfg(feature = "cli")]
 #![allow(
     clippy::disallowed_methods,
@@ -10,11 +10,11 @@
     reason = "what fails here fails the test"
 )]
 
+#[allow(dead_code, reason = "only its folders are needed")]
 mod command;
 
 use core::time::Duration;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::process::Command;
 use std::sync::mpsc::{Receiver, channel};
 
@@ -22,6 +22,7 @@ use command::Folder;
 use heiiki::world::SimulatedDisk;
 use heiiki_net::disk::JournalFile;
 use heiiki_net::postgres::{Postgres, PostgresConfig, Report};
+use heiiki_net::redb::RedbStore;
 use heiiki_types::{Instant, PART, PersistSeq, Record, Rng, StorageInput, StorageOutput};
 
 /// A store as its node's driver uses it.
@@ -199,45 +200,55 @@ fn the_disk_of_the_virtual_world_conforms() {
     });
 }
 
-/// A journal in a file.
-struct Journal {
-    path: PathBuf,
-    file: Option<JournalFile>,
-    rows: Vec<Record>,
+/// A store in a file.
+struct InFile<S> {
+    open: Box<dyn Fn() -> S>,
+    store: Option<S>,
 }
 
-impl Store for Journal {
-    fn load(&mut self) -> Vec<Vec<Record>> {
-        let parts: Vec<_> = self.rows.chunks(PART).map(<[Record]>::to_vec).collect();
-        if parts.is_empty() {
-            vec![vec![]]
-        } else {
-            parts
+impl<S: heiiki_net::store::Store> InFile<S> {
+    fn new(open: impl Fn() -> S + 'static) -> Self {
+        Self {
+            store: Some(open()),
+            open: Box::new(open),
         }
+    }
+}
+
+impl<S: heiiki_net::store::Store> Store for InFile<S> {
+    fn load(&mut self) -> Vec<Vec<Record>> {
+        let mut parts = Vec::new();
+        let store = self.store.as_mut().unwrap();
+        store.load(&mut |part| parts.push(part)).unwrap();
+        if parts.is_empty() {
+            parts.push(Vec::new());
+        }
+        parts
     }
 
     fn persist(&mut self, batches: Vec<Vec<Record>>) -> Vec<PersistSeq> {
-        self.file.as_mut().unwrap().append(&batches).unwrap();
+        self.store.as_mut().unwrap().persist(&batches).unwrap();
         vec![PersistSeq(batches.len() as u64)]
     }
 
     fn reopen(&mut self) {
-        self.file = None;
-        let (file, rows) = JournalFile::open(&self.path).unwrap();
-        (self.file, self.rows) = (Some(file), rows);
+        self.store = None;
+        self.store = Some((self.open)());
     }
 }
 
 #[test]
 fn the_journal_file_conforms() {
     let folder = Folder::new("journal-conforms");
-    let mut journal = Journal {
-        path: folder.path("hss.journal"),
-        file: None,
-        rows: Vec::new(),
-    };
-    journal.reopen();
-    conforms(&mut journal);
+    let path = folder.path("pgw.journal");
+    conforms(&mut InFile::new(move || JournalFile::open(&path).unwrap()));
+}
+
+#[test]
+fn the_embedded_database_conforms() {
+    let folder = Folder::new("redb-conforms");
+    let path = folder.path("hss.redb");
+    conforms(&mut InFile::new(move || RedbStore::open(&path).unwrap()));
 }
 
 /// A PostgreSQL server.
