@@ -160,9 +160,8 @@ impl Life<'_> {
             // What was asked before it is over.
             asked.retain(|(id, _)| *id >= call);
             self.ledger.orders += 1;
-        } else {
-            asked.retain(|(id, _)| *id != call);
         }
+        // An order that was refused or superseded may be on the disk all the same.
     }
 
     fn input(&mut self, input: Input) {
