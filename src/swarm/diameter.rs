@@ -46,7 +46,7 @@ const PACE: Duration = Duration::from_micros(20);
 /// What a flood came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Flood {
-    /// Messages sent.
+    /// Broken messages sent; one more in seven was as it should be.
     pub messages: u64,
     /// Of these, how many still were Diameter messages by their frame.
     pub framed: u64,
@@ -105,9 +105,11 @@ pub fn flood(seed: u64, messages: u64, mut each: impl FnMut(&Flood)) -> Result<F
     let mut id = 0_u32;
     while flood.messages < messages {
         id = id.wrapping_add(1);
-        let octets = mutated(&corpus, &mut rng, id);
-        flood.messages += 1;
-        flood.framed += u64::from(Message::decode(&octets).is_ok());
+        // One in eight is as it should be: what it changes is what the broken ones then meet.
+        let broken = rng.below(8) != 0;
+        let octets = message(&corpus, &mut rng, id, broken);
+        flood.messages += u64::from(broken);
+        flood.framed += u64::from(broken && Message::decode(&octets).is_ok());
         bench.pass(PACE);
         bench.send(bad, octets);
         bench.hear(bad, &mut flood);
@@ -115,7 +117,7 @@ pub fn flood(seed: u64, messages: u64, mut each: impl FnMut(&Flood)) -> Result<F
             flood.hang_ups += 1;
             bad = bench.connect(BAD).map_err(|e| at(&flood, &e))?;
         }
-        if flood.messages.is_multiple_of(ASK_EVERY) {
+        if broken && flood.messages.is_multiple_of(ASK_EVERY) {
             id = id.wrapping_add(1);
             bench.ask(good, id).map_err(|e| at(&flood, &e))?;
             flood.good += 1;
@@ -534,9 +536,10 @@ fn corpus() -> Vec<Vec<u8>> {
     all.iter().map(Message::encode).collect()
 }
 
-/// A message of the corpus with one to four changes. Most have a true length and identifiers of
-/// their own, so that they get past the frame and past what was answered before.
-fn mutated(corpus: &[Vec<u8>], rng: &mut Rng, id: u32) -> Vec<u8> {
+/// A message of the corpus, with one to three changes when it is to be broken. Most have a true
+/// length and identifiers of their own, so that they get past the frame and past what was answered
+/// before.
+fn message(corpus: &[Vec<u8>], rng: &mut Rng, id: u32, broken: bool) -> Vec<u8> {
     let mut pick = |n: usize| usize::try_from(rng.below(n.max(1) as u64)).unwrap_or(0);
     let mut octets = corpus.get(pick(corpus.len())).cloned().unwrap_or_default();
     for (place, octet) in id.to_be_bytes().into_iter().enumerate() {
@@ -546,8 +549,9 @@ fn mutated(corpus: &[Vec<u8>], rng: &mut Rng, id: u32) -> Vec<u8> {
             }
         }
     }
-    let lies = pick(500) == 0;
-    for _ in 0..=pick(4) {
+    let lies = broken && pick(500) == 0;
+    let changes = if broken { 1 + pick(3) } else { 0 };
+    for _ in 0..changes {
         let from = if lies { 0 } else { HEADER_LEN };
         let at = from + pick(octets.len().saturating_sub(from));
         let word = at - at % 4;
@@ -558,11 +562,11 @@ fn mutated(corpus: &[Vec<u8>], rng: &mut Rng, id: u32) -> Vec<u8> {
             .get(pick(5))
             .copied()
             .unwrap_or_default();
-        match (pick(6), octets.get_mut(at)) {
+        match (pick(8), octets.get_mut(at)) {
             (0, Some(o)) => *o = value,
-            (1 | 2, Some(o)) => *o ^= 1 << bit,
-            (3, Some(o)) => *o = edge,
-            (4, _) if has_word => {
+            (1..=3, Some(o)) => *o ^= 1 << bit,
+            (4 | 5, Some(o)) => *o = edge,
+            (6, _) if has_word => {
                 octets.drain(word..word + 4);
             }
             (_, Some(_)) if word >= HEADER_LEN => {
@@ -594,8 +598,8 @@ mod tests {
         let flood = flood(1, 100_000, |_| {}).unwrap();
         assert_eq!(flood.good, 100);
         // The flood must reach the procedures, or it tests the frame alone.
-        assert!(flood.framed > 50_000, "{flood}");
-        assert!(flood.successes > 10_000, "{flood}");
+        assert!(flood.framed > 25_000, "{flood}");
+        assert!(flood.successes > 3_000, "{flood}");
         assert!(flood.hang_ups > 10, "{flood}");
     }
 
