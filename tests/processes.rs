@@ -245,7 +245,7 @@ visited_plmns = ["00101"]
 [[gateway]]
 name = "pgw-1"
 admin = "{pgw_admin}"
-token_file = "pgw-cut-token"
+token_file = "pgw-operate-token"
 apns = ["red.corp"]
 "#
     )

@@ -21,6 +21,8 @@ pub struct Protections {
     pub closed_egress: bool,
     /// A barred IMSI has no session and gets none.
     pub bar: bool,
+    /// An isolated SIM exchanges packets with its tenant's quarantine prefixes only.
+    pub isolation: bool,
     /// The HSS refuses SIMs by their state.
     pub sim_state: bool,
     /// AUTS is verified before the SQN moves.
@@ -38,6 +40,7 @@ impl Protections {
         infrastructure_deny: true,
         closed_egress: true,
         bar: true,
+        isolation: true,
         sim_state: true,
         auts_check: true,
         nas_integrity: true,

@@ -191,6 +191,54 @@ pub enum Event {
         /// The version that counts.
         current: u64,
     },
+    /// An order is not in force: as many are as the gateway keeps.
+    OrdersFull {
+        /// The SIM.
+        imsi: Imsi,
+        /// The version of the order.
+        version: u64,
+        /// `bars` or `isolations`.
+        kind: &'static str,
+    },
+    /// A SIM reaches its tenant's quarantine prefixes only from now on; the workers follow next.
+    IsolationSet {
+        /// The SIM.
+        imsi: Imsi,
+        /// The order.
+        cut: String,
+        /// The version that a release must exceed.
+        version: u64,
+        /// Why, in the words of whoever asked.
+        reason: String,
+        /// Who asked.
+        actor: String,
+        /// When.
+        t4: Instant,
+    },
+    /// An isolation was answered: every worker follows it.
+    IsolationDone {
+        /// The SIM.
+        imsi: Imsi,
+        /// The order.
+        cut: String,
+        /// Its sessions, which stay.
+        sessions: u32,
+        /// When it was ordered.
+        t4: Instant,
+        /// When the last worker was past its boundary.
+        t5: Instant,
+        /// Whether it is on disk.
+        durable: bool,
+    },
+    /// An isolation was released, and that is durable.
+    IsolationReleased {
+        /// The SIM.
+        imsi: Imsi,
+        /// The version of the release.
+        version: u64,
+        /// Who asked.
+        actor: String,
+    },
     /// A bar was lifted, and that is durable.
     BarLifted {
         /// The SIM.

@@ -1,4 +1,4 @@
-use alloc::collections::VecDeque;
+use alloc::collections::{BTreeSet, VecDeque};
 use alloc::vec::Vec;
 
 use heiiki_types::{
@@ -173,7 +173,9 @@ impl Pgw {
             } => {
                 if let Some(w) = self.workers.get_mut(worker) {
                     let mut answer = w.handle_update(&update);
-                    if let Answer::Removed { purged, .. } = &mut answer {
+                    if let Answer::Removed { purged, .. } | Answer::Isolated { purged } =
+                        &mut answer
+                    {
                         // The queue is one for all workers, so the first of them purges it.
                         *purged += self.purge(&update);
                     }
@@ -191,14 +193,19 @@ impl Pgw {
         self.outputs.push_back((None, output));
     }
 
-    /// Throws away what waits for the sessions that an update removes.
+    /// Throws away what waits for the sessions that an update removes or isolates.
     fn purge(&mut self, update: &Update) -> u64 {
-        let Update::Remove(gone) = update else {
-            return 0;
+        let gone: BTreeSet<Slot> = match update {
+            Update::Remove(gone) => gone.iter().map(|g| g.slot).collect(),
+            Update::Isolate {
+                sessions,
+                isolates: true,
+            } => sessions.iter().map(|(slot, _)| *slot).collect(),
+            _ => return 0,
         };
         let before = self.outputs.len();
         self.outputs
-            .retain(|(slot, _)| slot.is_none_or(|slot| gone.iter().all(|g| g.slot != slot)));
+            .retain(|(slot, _)| slot.is_none_or(|slot| !gone.contains(&slot)));
         u64::try_from(before - self.outputs.len()).unwrap_or(0)
     }
 
@@ -247,10 +254,11 @@ impl Pgw {
             UplinkVerdict::Ue {
                 worker,
                 tenant,
+                sender,
                 packet,
             } => {
                 let packet = take(packet, datagram.payload);
-                self.downlink(now, worker, tenant, Origin::Ue, packet);
+                self.downlink(now, worker, tenant, Origin::Ue { sender }, packet);
             }
             UplinkVerdict::Unseen | UplinkVerdict::Consumed => {}
         }

@@ -42,11 +42,15 @@ pub enum Refusal {
     NoSession,
     /// A packet from the segment whose source is in none of the tenant's declared prefixes.
     UndeclaredSource,
+    /// The session is isolated, and the other end is in none of the tenant's quarantine prefixes.
+    Isolated,
+    /// Too many packets wait for the worker of the destination.
+    QueueFull,
 }
 
 impl Refusal {
     /// How many reasons there are.
-    pub const COUNT: usize = 19;
+    pub const COUNT: usize = 21;
 
     /// Every reason, in the order of the checks.
     pub const ALL: [Self; Self::COUNT] = [
@@ -69,6 +73,8 @@ impl Refusal {
         Self::NotDeclared,
         Self::NoSession,
         Self::UndeclaredSource,
+        Self::Isolated,
+        Self::QueueFull,
     ];
 
     /// The reason's name in events and counters.
@@ -93,6 +99,8 @@ impl Refusal {
             Self::NotDeclared => "not_declared",
             Self::NoSession => "no_session",
             Self::UndeclaredSource => "undeclared_source",
+            Self::Isolated => "isolated",
+            Self::QueueFull => "queue_full",
         }
     }
 
@@ -100,7 +108,7 @@ impl Refusal {
     /// to map the core or another tenant stays silent.
     pub(crate) const fn answer(self) -> Answer {
         match self {
-            Self::UeToUe | Self::NotDeclared => Answer::AdminProhibited,
+            Self::UeToUe | Self::NotDeclared | Self::Isolated => Answer::AdminProhibited,
             Self::TtlExpired => Answer::TimeExceeded,
             _ => Answer::Silence,
         }

@@ -116,6 +116,7 @@ const fn keys_of(kind: FileKind) -> &'static [&'static str] {
         FileKind::Pgw => &[
             "name",
             "store",
+            "operate_token_file",
             "cut_only_token_file",
             "infrastructure",
             "quarantine",

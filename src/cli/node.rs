@@ -359,10 +359,15 @@ pub(super) fn pgw(path: &Path, file: &PgwFile, rng: &mut Rng) -> Result<PgwSetup
     let config = Config(path);
     let tokens = PgwTokens {
         admin: config.token("admin.token_file", &file.admin.token_file, rng)?,
+        operate: config.token("operate_token_file", &file.operate_token_file, rng)?,
         cut_only: config.token("cut_only_token_file", &file.cut_only_token_file, rng)?,
     };
-    if tokens.admin == tokens.cut_only {
-        let problem = "the HSS's token is the administrator's, and may do more than cut";
+    if tokens.admin == tokens.operate {
+        let problem = "the HSS's token is the administrator's, and may do more than order";
+        return Err(config.blame("operate_token_file", problem, "name a file of its own"));
+    }
+    if tokens.cut_only == tokens.admin || tokens.cut_only == tokens.operate {
+        let problem = "the token that may only cut is one that may do more";
         return Err(config.blame("cut_only_token_file", problem, "name a file of its own"));
     }
     config.store(&file.store)?;

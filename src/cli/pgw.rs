@@ -47,7 +47,7 @@ enum Command {
 /// Run the gateway in the foreground
 ///
 /// Once it serves it prints one line, `ready pgw s5c=ADDRESS s5u=ADDRESS,... admin=ADDRESS
-/// token_file=PATH cut_only_token_file=PATH`. SIGTERM and SIGINT end it cleanly with exit code 0; its
+/// token_file=PATH operate_token_file=PATH cut_only_token_file=PATH`. SIGTERM and SIGINT end it cleanly with exit code 0; its
 /// sessions go on at the next start.
 #[derive(Args, Debug)]
 #[command(after_help = "\
@@ -133,11 +133,13 @@ fn serve(args: &Serve) -> Outcome {
         ));
     }
     out::line(format_args!(
-        "ready pgw s5c={} s5u={} admin={} token_file={} cut_only_token_file={}",
+        "ready pgw s5c={} s5u={} admin={} token_file={} operate_token_file={} \
+         cut_only_token_file={}",
         server.s5c(),
         node::words(&server.s5u()),
         server.admin(),
         node::path_word(&file.admin.token_file),
+        node::path_word(&file.operate_token_file),
         node::path_word(&file.cut_only_token_file),
     ))?;
     let signal = stop.wait();
@@ -269,8 +271,8 @@ fn sessions(args: &Sessions) -> Outcome {
             }
         }
         let total = member(&answer, "total");
-        match sessions.last().filter(|_| sessions.len() == PAGE) {
-            Some(last) => after = format!("&after={}", member(last, "id")),
+        match answer.get("next").filter(|n| !n.is_null()) {
+            Some(next) => after = format!("&after={}", plain(next)),
             None => break total,
         }
     };

@@ -1,7 +1,7 @@
 //! A user-plane worker on a thread of its own, together with its socket and its segment.
 
 use core::net::SocketAddr;
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use core::time::Duration;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -29,6 +29,8 @@ use crate::log::{Frame, NodeEvent};
 const BATCH: usize = 64;
 /// Octets kept for a datagram: an Ethernet payload and what tunnels add.
 const SLOT: usize = 2_048;
+/// Packets from other workers that may wait for one; more are refused.
+const HANDED_OVER: usize = 4_096;
 
 /// Something to be done to a segment, in turn with its packets.
 type Act = Box<dyn FnOnce(&mut Segment, Now) + Send>;
@@ -51,7 +53,11 @@ enum Ask {
 /// The way into a worker's thread.
 #[derive(Clone)]
 pub(crate) struct WorkerHandle {
+    /// One queue for updates and packets: a packet that was handed over before its sender's cut is
+    /// in it before the end of that cut.
     asks: Sender<Ask>,
+    /// Packets in the queue.
+    packets: Arc<AtomicUsize>,
     waker: Waker,
 }
 
@@ -70,6 +76,20 @@ impl WorkerHandle {
     /// Acts on the worker's segment, in turn with its packets.
     pub(crate) fn segment(&self, act: impl FnOnce(&mut Segment, Now) + Send + 'static) {
         self.ask(Ask::Act(Box::new(act)));
+    }
+
+    /// Hands over a packet for a UE of this worker, unless too many wait.
+    fn packet(&self, tenant: TenantId, origin: Origin, packet: Vec<u8>) -> bool {
+        if self.packets.fetch_add(1, Ordering::AcqRel) >= HANDED_OVER {
+            self.packets.fetch_sub(1, Ordering::AcqRel);
+            return false;
+        }
+        self.ask(Ask::Packet {
+            tenant,
+            origin,
+            packet,
+        });
+        true
     }
 
     fn ask(&self, ask: Ask) {
@@ -117,6 +137,7 @@ impl WorkerThread {
             let (asks, rx) = channel();
             ways.push(WorkerHandle {
                 asks,
+                packets: Arc::default(),
                 waker: Waker::new().map_err(thread)?,
             });
             asked.push((udp, rx));
@@ -132,6 +153,7 @@ impl WorkerThread {
                 index,
                 udp,
                 waker: handle.waker.clone(),
+                packets: Arc::clone(&handle.packets),
                 stop: Arc::clone(&stop),
                 asked,
                 others: ways.clone(),
@@ -172,6 +194,7 @@ struct Loop {
     index: usize,
     udp: Udp,
     waker: Waker,
+    packets: Arc<AtomicUsize>,
     stop: Arc<AtomicBool>,
     asked: Receiver<Ask>,
     others: Vec<WorkerHandle>,
@@ -253,7 +276,10 @@ impl Loop {
                 tenant,
                 origin,
                 packet,
-            } => self.pass_to_ue(now, tenant, origin, packet),
+            } => {
+                self.packets.fetch_sub(1, Ordering::AcqRel);
+                self.pass_to_ue(now, tenant, origin, packet);
+            }
             Ask::Act(act) => act(&mut self.segment, now),
         }
     }
@@ -303,15 +329,16 @@ impl Loop {
                 UplinkVerdict::Ue {
                     worker,
                     tenant,
+                    sender,
                     packet,
                 } => {
-                    hairpins.push((worker, tenant, part(packet)));
+                    hairpins.push((worker, tenant, Origin::Ue { sender }, part(packet)));
                 }
                 UplinkVerdict::Unseen | UplinkVerdict::Consumed => {}
             }
         }
-        for (worker, tenant, packet) in hairpins {
-            self.pass_to_worker(now, worker, tenant, Origin::Ue, packet);
+        for (worker, tenant, origin, packet) in hairpins {
+            self.pass_to_worker(now, worker, tenant, origin, packet);
         }
         for reply in self.replies.drain(..) {
             transmit(&self.udp, &self.taps, reply.to, &reply.octets);
@@ -328,12 +355,10 @@ impl Loop {
     ) {
         if worker == self.index {
             self.pass_to_ue(now, tenant, origin, packet);
-        } else if let Some(other) = self.others.get(worker) {
-            other.ask(Ask::Packet {
-                tenant,
-                origin,
-                packet,
-            });
+        } else if let Some(other) = self.others.get(worker)
+            && !other.packet(tenant, origin, packet)
+        {
+            self.worker.refuse_handover(now.at);
         }
     }
 

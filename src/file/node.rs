@@ -258,7 +258,9 @@ pub struct PgwFile {
     pub sgws: Vec<Prefix>,
     /// Its HTTP interface.
     pub admin: Admin,
-    /// The file of the token with which an HSS may cut and nothing else.
+    /// The file of the token of an HSS: it orders cuts and isolations, and lifts them.
+    pub operate_token_file: PathBuf,
+    /// The file of the token that cuts and isolates, and gives nothing back.
     pub cut_only_token_file: PathBuf,
     /// The folder of its store.
     pub store: PathBuf,

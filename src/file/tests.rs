@@ -609,7 +609,7 @@ fn the_servers_of_the_example_agree() {
     assert_eq!(ue_sim.hss.realm, hss.origin_realm);
     assert_eq!(hss.mmes[0].origin_host, ue_sim.origin_host);
     assert_eq!(hss.gateways[0].admin.address, pgw.admin.listen);
-    assert_eq!(hss.gateways[0].token_file, pgw.cut_only_token_file);
+    assert_eq!(hss.gateways[0].token_file, pgw.operate_token_file);
     assert_eq!(ue_sim.pgws[0].s5c, pgw.s5c);
     assert!(pgw.sgws.iter().any(|p| p.contains(ue_sim.s5c.ip())));
     let served: Vec<_> = pgw.apns.iter().map(|a| a.apn.clone()).collect();

@@ -114,6 +114,7 @@ impl Builder {
             }],
             shared_space: false,
             ue_to_ue: UeToUe::Deny,
+            quarantine_prefixes: Vec::new(),
             refuse_at: RefuseAt::Ulr,
             hosts: vec![Host {
                 name: "intranet".to_owned(),

@@ -123,6 +123,8 @@ pub struct LabTokens {
     /// The operator at the gateway.
     pub pgw: Token,
     /// The HSS at the gateway.
+    pub operate: Token,
+    /// That of the gateway, for somebody who may only cut.
     pub cut_only: Token,
 }
 
@@ -132,6 +134,7 @@ impl LabTokens {
         Self {
             hss: token(),
             pgw: token(),
+            operate: token(),
             cut_only: token(),
         }
     }
@@ -293,7 +296,7 @@ fn hss(
     config.gateways = vec![Gateway {
         name: PGW.to_owned(),
         apns: lab.apns.iter().map(|a| a.apn.clone()).collect(),
-        token: Some(tokens.cut_only.clone()),
+        token: Some(tokens.operate.clone()),
     }];
     config.tenants = lab
         .tenants
@@ -409,6 +412,7 @@ fn pgw(
         .collect();
     let admin = PgwTokens {
         admin: tokens.pgw.clone(),
+        operate: tokens.operate.clone(),
         cut_only: tokens.cut_only.clone(),
     };
     let mut config = PgwConfig::new(PGW, addresses.pgw_s5c(), &s5u, admin);
@@ -439,6 +443,7 @@ pub(crate) fn tenant(tenant: &Tenant) -> TenantConfig {
             UeToUe::Deny => heiiki_pgw::UeToUe::Deny,
             UeToUe::Allow => heiiki_pgw::UeToUe::Allow,
         },
+        quarantine_prefixes: tenant.quarantine_prefixes.clone(),
         domain: String::new(),
         hosts: tenant
             .hosts

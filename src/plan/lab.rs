@@ -114,6 +114,8 @@ pub struct Tenant {
     pub shared_space: bool,
     /// What happens to packets between its own UEs.
     pub ue_to_ue: UeToUe,
+    /// What its isolated SIMs still reach, within its prefixes.
+    pub quarantine_prefixes: Vec<Prefix>,
     /// Where the HSS refuses a suspended SIM. A gateway file has no key for it.
     pub refuse_at: RefuseAt,
     /// The hosts of its corporate segment.

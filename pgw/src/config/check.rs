@@ -9,7 +9,7 @@ use heiiki_types::{Apn, Imsi, Prefix, Protections};
 
 use super::{
     AccessId, ApnConfig, CheckedPrefix, DeclaredPrefix, DeclaredPrefixes, PgwConfig, PrefixRefusal,
-    TenantConfig, TenantId,
+    TenantConfig, TenantId, Tokens,
 };
 use crate::address_set::AddressSet;
 use crate::egress::ClosedEgress;
@@ -57,7 +57,9 @@ pub enum Mistake {
     Limit,
     /// A name is empty or too long, or is not made of DNS labels.
     Name,
-    /// The two tokens are equal or empty.
+    /// A quarantine prefix is not within the declared prefixes of its tenant.
+    Quarantine,
+    /// Two tokens are equal, or one is empty.
     Tokens,
     /// An IPv4 link has an MTU of 576 to 9000.
     Mtu,
@@ -81,7 +83,8 @@ impl fmt::Display for Mistake {
                 "index_bits is 20 to 22 and sessions is 1 to 2 to the power of index_bits",
             ),
             Self::Name => f.write_str("a name is made of DNS labels, at most 63 octets each"),
-            Self::Tokens => f.write_str("the tokens are two different texts, none empty"),
+            Self::Tokens => f.write_str("the tokens are three different texts, none empty"),
+            Self::Quarantine => f.write_str("it is not within the declared prefixes of its tenant"),
             Self::Mtu => f.write_str("an MTU is 576 to 9000 octets"),
         }
     }
@@ -96,6 +99,8 @@ pub(crate) struct Tenant {
     pub(crate) declared: DeclaredPrefixes,
     pub(crate) egress: ClosedEgress,
     pub(crate) ue_to_ue: bool,
+    /// What its UEs in isolation still reach.
+    pub(crate) quarantine: AddressSet,
     /// The core's own addresses in this tenant's routing domain.
     pub(crate) infrastructure: AddressSet,
     /// Prefixes and pools of the other tenants.
@@ -275,8 +280,13 @@ impl Check<'_> {
         } else if !(1..=1 << limits.index_bits).contains(&limits.sessions) {
             self.wrong("limits.sessions".into(), Mistake::Limit);
         }
-        let (admin, cut_only) = (&config.tokens.admin, &config.tokens.cut_only);
-        if admin == cut_only || admin.expose().is_empty() || cut_only.expose().is_empty() {
+        let Tokens {
+            admin,
+            operate,
+            cut_only,
+        } = &config.tokens;
+        let empty = [admin, operate, cut_only].map(|t| t.expose().is_empty());
+        if admin == cut_only || admin == operate || operate == cut_only || empty.contains(&true) {
             self.wrong("tokens".into(), Mistake::Tokens);
         }
     }
@@ -315,6 +325,12 @@ impl Check<'_> {
                 let path = format!("tenants[{i}].prefixes[{j}]");
                 checked.extend(self.prefix(path, tenant, *declared));
             }
+            for (j, prefix) in tenant.quarantine_prefixes.iter().enumerate() {
+                if !tenant.prefixes.iter().any(|p| p.prefix.covers(*prefix)) {
+                    let path = format!("tenants[{i}].quarantine_prefixes[{j}]");
+                    self.wrong(path, Mistake::Quarantine);
+                }
+            }
             let declared = DeclaredPrefixes::new(checked);
             let mut infrastructure: AddressSet = self.core.iter().copied().collect();
             for access in accesses.iter().filter(|a| a.tenant == TenantId(id)) {
@@ -325,6 +341,7 @@ impl Check<'_> {
                 egress: ClosedEgress::new(&declared),
                 declared,
                 ue_to_ue: tenant.ue_to_ue == super::UeToUe::Allow,
+                quarantine: tenant.quarantine_prefixes.iter().copied().collect(),
                 infrastructure,
                 others: AddressSet::new(),
             });

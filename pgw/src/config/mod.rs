@@ -85,6 +85,8 @@ pub struct TenantConfig {
     pub shared_address_space: bool,
     /// Whether its UEs reach each other.
     pub ue_to_ue: UeToUe,
+    /// What its isolated UEs still reach, within the declared prefixes: nothing, when empty.
+    pub quarantine_prefixes: Vec<Prefix>,
     /// The DNS domain of its segment, such as `corp.example`: its name servers answer for names in
     /// it and refuse all others. Empty when the hosts' names are complete.
     pub domain: String,
@@ -143,8 +145,11 @@ pub struct ApnConfig {
 pub struct Tokens {
     /// May do everything.
     pub admin: Token,
-    /// May set and lift bars and read them and the sessions of one IMSI: the token that the HSS
-    /// holds.
+    /// May set and lift bars, isolate and release, delete sessions and read all of these: the token
+    /// that the HSS holds.
+    pub operate: Token,
+    /// May set bars, isolate and list, and give back nothing: for whoever must be able to stop a
+    /// SIM at any hour.
     pub cut_only: Token,
 }
 
@@ -155,7 +160,7 @@ pub struct Limits {
     pub index_bits: u8,
     /// Sessions, those in quarantine included; at most 2 to the power of `index_bits`.
     pub sessions: u32,
-    /// IMSIs with a bar, or with the mark that one was lifted.
+    /// IMSIs with a bar, or with the mark that one was lifted; as many again with an isolation.
     pub bars: u32,
     /// Administrative calls and GTP-C requests that wait for a worker or for the disk.
     pub waiting: u32,
@@ -251,6 +256,7 @@ impl TenantConfig {
             prefixes: alloc::vec![prefix.into()],
             shared_address_space: false,
             ue_to_ue: UeToUe::Deny,
+            quarantine_prefixes: Vec::new(),
             domain: String::from(domain),
             hosts: Vec::new(),
         }

@@ -69,7 +69,10 @@ impl Gathering {
                 self.reach.push(accesses);
                 self.forwarding += forwarding;
             }
-            Answer::Session(None) | Answer::Done | Answer::Removed { .. } => {}
+            Answer::Session(None)
+            | Answer::Done
+            | Answer::Isolated { .. }
+            | Answer::Removed { .. } => {}
         }
     }
 }
@@ -145,7 +148,8 @@ impl Control {
             && p.ue_isolation
             && p.infrastructure_deny
             && p.closed_egress
-            && p.bar;
+            && p.bar
+            && p.isolation;
         Audit {
             closed: protected
                 && barred_sessions == 0

@@ -73,12 +73,12 @@ impl Control {
         let teid = request.sender_f_teid.teid.get();
         if let Some(imsi) = request.imsi
             && self.config.protections.bar
-            && self.bars.bar(imsi).is_some()
+            && self.bars.in_force(imsi).is_some()
         {
             self.refuse_barred(now, handle, teid, imsi);
             return;
         }
-        let wanted = match self.check_create(&request) {
+        let wanted = match self.check_create(handle, &request) {
             Ok(wanted) => wanted,
             Err(reject) => {
                 self.refuse_create(now, handle, &request, &reject);
@@ -133,7 +133,11 @@ impl Control {
         });
     }
 
-    fn check_create(&self, request: &CreateSessionRequest) -> Result<Wanted, Reject> {
+    fn check_create(
+        &self,
+        handle: RequestHandle,
+        request: &CreateSessionRequest,
+    ) -> Result<Wanted, Reject> {
         let imsi = request.imsi.ok_or(wrong(
             Cause::CONDITIONAL_IE_MISSING,
             (ie_type::IMSI, 0),
@@ -145,11 +149,8 @@ impl Control {
             let cause = Cause::USER_AUTHENTICATION_FAILED;
             return Err(Reject::new(cause, "the IMSI is not authenticated"));
         }
-        let sgw_c = self.sgw_end(
-            &request.sender_f_teid,
-            Interface::S5S8_SGW_GTPC,
-            (ie_type::F_TEID, 0),
-        )?;
+        let source = handle.remote.ip();
+        let sgw_c = self.sgw_end(source, &request.sender_f_teid, Interface::S5S8_SGW_GTPC)?;
         let (access_id, access) = self.network.access_of(&request.apn).ok_or(wrong(
             Cause::MISSING_OR_UNKNOWN_APN,
             (ie_type::APN, 0),
@@ -181,7 +182,7 @@ impl Control {
             ie: Some(bearer_ie),
             why: "S5/S8-U SGW F-TEID",
         })?;
-        let sgw_u = self.sgw_end(sgw_u, Interface::S5S8_SGW_GTPU, bearer_ie)?;
+        let sgw_u = self.sgw_end(source, sgw_u, Interface::S5S8_SGW_GTPU)?;
         let address = request.paa.and_then(Paa::v4);
         Ok(Wanted {
             imsi,
@@ -193,14 +194,23 @@ impl Control {
         })
     }
 
-    /// The SGW's end that an F-TEID names, if it is of the right kind and at a listed SGW.
+    /// The end that an F-TEID names, if it is of the right kind and the sending SGW's own: nobody
+    /// may point a tunnel, and what is in it, at somebody else.
+    ///
+    /// The control plane is where the request comes from. The user plane may be at another address:
+    /// one of the same entry on the list of SGWs, which is not another SGW that has sessions here.
     pub(super) fn sgw_end(
         &self,
+        source: IpAddr,
         f_teid: &FTeid,
         interface: Interface,
-        ie: (u8, u8),
     ) -> Result<TunnelEnd, Reject> {
         let end = end(f_teid);
+        let is_control = interface == Interface::S5S8_SGW_GTPC;
+        let ie = match is_control {
+            true => (ie_type::F_TEID, 0),
+            false => (ie_type::BEARER_CONTEXT, 0),
+        };
         if f_teid.interface != interface {
             return Err(wrong(
                 Cause::MANDATORY_IE_INCORRECT,
@@ -208,11 +218,15 @@ impl Control {
                 "F-TEID of another interface",
             ));
         }
-        if !self.is_listed(end) {
+        let is_own = end.address == source
+            || !is_control
+                && self.is_same_entry(source, end.address)
+                && self.sessions.of_sgw(end.address).next().is_none();
+        if !is_own {
             return Err(wrong(
                 Cause::MANDATORY_IE_INCORRECT,
                 ie,
-                "F-TEID of nobody on the list of SGWs",
+                "F-TEID that is not the sender's own",
             ));
         }
         Ok(end)
@@ -221,6 +235,7 @@ impl Control {
     /// The session that this very request made already: the SGW names the same ends of the same
     /// tunnels. Its answer was lost, and the gateway has restarted since and remembers no
     /// transaction; or the request was held up on its way until then.
+    /// The ends are the sender's own, which was checked: another SGW cannot fetch the answer.
     fn made_by(&self, wanted: &Wanted, request: &CreateSessionRequest) -> Option<Live> {
         let ebi = request.bearer_contexts.first().map(|b| b.ebi);
         let made = |l: &&Live| {
@@ -422,7 +437,7 @@ impl Control {
             self.refuse(now, handle, 0, &reject);
             return;
         };
-        if self.config.protections.bar && self.bars.bar(imsi).is_some() {
+        if self.config.protections.bar && self.bars.in_force(imsi).is_some() {
             self.refuse_barred(now, handle, teid.get(), imsi);
         } else {
             let reject = if durable {

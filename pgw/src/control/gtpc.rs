@@ -171,7 +171,7 @@ impl Control {
         teid: u32,
         imsi: heiiki_types::Imsi,
     ) {
-        let cut = self.bars.bar(imsi).map(|o| o.cut.clone());
+        let cut = self.bars.in_force(imsi).map(|o| o.cut.clone());
         let reject = Reject::new(Cause::SERVICE_DENIED, "the SIM is barred");
         self.refuse(now, handle, teid, &reject);
         self.event(Event::BarredRequest {
@@ -194,10 +194,10 @@ impl Control {
             .then_some((session.slot, session.id))
     }
 
-    /// Whether an F-TEID's address is that of a listed SGW; anything else would send tunnels, and
-    /// what is in them, somewhere else.
-    pub(super) fn is_listed(&self, end: TunnelEnd) -> bool {
-        self.network.sgws.contains(end.address)
+    /// Whether two addresses are of one entry on the list of SGWs: those of one SGW.
+    pub(super) fn is_same_entry(&self, source: IpAddr, address: IpAddr) -> bool {
+        let mut entries = self.config.sgws.iter();
+        entries.any(|e| e.contains(source) && e.contains(address))
     }
 
     /// Compares a restart counter with what was known before this gateway went down, and writes

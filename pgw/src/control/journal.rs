@@ -6,7 +6,7 @@ use heiiki_types::{Apn, Imsi, PersistSeq, Record};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::bars::Order;
+use super::orders::Order;
 use super::session::Row;
 use crate::user_plane::Slot;
 
@@ -16,14 +16,17 @@ const SESSIONS: u8 = 2;
 const BARS: u8 = 3;
 const RESERVATIONS: u8 = 4;
 const PEERS: u8 = 5;
+const ISOLATIONS: u8 = 6;
 
 /// The layout of the rows; a disk with another is not read.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 const KEY_FORMAT: &[u8] = b"format";
 const KEY_STARTS: &[u8] = b"starts";
 const KEY_RESTART_COUNTER: &[u8] = b"restart_counter";
 const KEY_CHARGING_MARK: &[u8] = b"charging_mark";
+const KEY_JOURNAL: &[u8] = b"journal";
+const KEY_HIGHEST: &[u8] = b"highest_version";
 
 fn row<T: Serialize>(table: u8, key: Vec<u8>, value: &T) -> Record {
     Record {
@@ -50,6 +53,39 @@ pub(crate) fn session(slot: Slot, value: &Row) -> Record {
 /// A bar or the lift of one.
 pub(crate) fn order(imsi: Imsi, value: &Order) -> Record {
     row(BARS, imsi.to_string().into_bytes(), value)
+}
+
+/// An isolation or the release of one.
+pub(crate) fn isolation(imsi: Imsi, value: &Order) -> Record {
+    row(ISOLATIONS, imsi.to_string().into_bytes(), value)
+}
+
+/// What is written when the lift of another SIM makes room: its row goes, its version still counts.
+pub(crate) fn forgotten(orders: Record, highest: u64) -> [Record; 2] {
+    [
+        Record {
+            value: None,
+            ..orders
+        },
+        meta(KEY_HIGHEST, &highest),
+    ]
+}
+
+/// The row of a SIM's bar, without what is in it.
+pub(crate) fn no_order(imsi: Imsi) -> Record {
+    Record {
+        table: BARS,
+        key: imsi.to_string().into_bytes(),
+        value: None,
+    }
+}
+
+/// The row of a SIM's isolation, without what is in it.
+pub(crate) fn no_isolation(imsi: Imsi) -> Record {
+    Record {
+        table: ISOLATIONS,
+        ..no_order(imsi)
+    }
 }
 
 fn reservation_key(apn: &Apn, address: Ipv4Addr) -> Vec<u8> {
@@ -84,9 +120,10 @@ pub(crate) fn charging_mark(mark: u32) -> Record {
 }
 
 /// What is written at every start, before anything is answered.
-pub(crate) fn start(starts: u32, restart_counter: u8) -> [Record; 3] {
+pub(crate) fn start(journal: u64, starts: u32, restart_counter: u8) -> [Record; 4] {
     [
         meta(KEY_FORMAT, &FORMAT),
+        meta(KEY_JOURNAL, &journal),
         meta(KEY_STARTS, &starts),
         meta(KEY_RESTART_COUNTER, &restart_counter),
     ]
@@ -96,10 +133,15 @@ pub(crate) fn start(starts: u32, restart_counter: u8) -> [Record; 3] {
 #[derive(Debug, Default)]
 pub(crate) struct Disk {
     pub(crate) starts: u32,
+    /// The number of the journal; none when this is its first start.
+    pub(crate) journal: Option<u64>,
+    /// The highest version of an order that is not kept any more.
+    pub(crate) highest: u64,
     pub(crate) restart_counter: Option<u8>,
     pub(crate) charging_mark: u32,
     pub(crate) rows: Vec<Row>,
     pub(crate) orders: Vec<(Imsi, Order)>,
+    pub(crate) isolations: Vec<(Imsi, Order)>,
     pub(crate) reservations: Vec<(Apn, Ipv4Addr, Imsi)>,
     pub(crate) peers: Vec<(core::net::IpAddr, u8)>,
     /// Something could not be read, so sessions may be missing: what is to be written so that the
@@ -130,6 +172,8 @@ impl Disk {
                 KEY_STARTS => self.starts = read(value)?,
                 KEY_RESTART_COUNTER => self.restart_counter = Some(read(value)?),
                 KEY_CHARGING_MARK => self.charging_mark = read(value)?,
+                KEY_JOURNAL => self.journal = Some(read(value)?),
+                KEY_HIGHEST => self.highest = read(value)?,
                 _ => return None,
             },
             SESSIONS => {
@@ -143,15 +187,21 @@ impl Disk {
                 }
                 self.rows.push(row);
             }
-            BARS => {
+            BARS | ISOLATIONS => {
                 let imsi = core::str::from_utf8(key).ok()?.parse().ok()?;
                 let read = read(value);
                 let is_readable = read.is_some();
                 let value = read.unwrap_or_else(Order::unreadable);
                 if !is_readable {
-                    self.repairs.push(order(imsi, &value));
+                    let key = key.to_vec();
+                    self.repairs.push(row(table, key, &value));
                 }
-                self.orders.push((imsi, value));
+                let orders = if table == BARS {
+                    &mut self.orders
+                } else {
+                    &mut self.isolations
+                };
+                orders.push((imsi, value));
             }
             RESERVATIONS => {
                 let (apn, address) = key.split_last_chunk::<4>()?;

@@ -27,12 +27,16 @@ use crate::user_plane::{Answer, Notice, SessionId, Update};
 mod admin;
 mod api;
 mod audit;
-mod bars;
 mod create;
+mod cut;
 mod delete;
+mod end;
 mod gtpc;
+mod isolation;
 mod journal;
+mod lists;
 mod modify;
+mod orders;
 mod pool;
 mod procedure;
 mod removal;
@@ -41,8 +45,8 @@ mod start;
 
 pub use audit::{AccessAudit, Audit};
 
-use bars::Bars;
 use journal::Journal;
+use orders::Orders;
 use pool::AddressPool;
 use procedure::{Procedure, Running, Ticket};
 use session::SessionTable;
@@ -149,7 +153,9 @@ pub struct Control {
     endpoint: c::Endpoint,
     sessions: SessionTable,
     pools: Vec<AddressPool>,
-    bars: Bars,
+    bars: Orders,
+    isolations: Orders,
+    instance: Instance,
     journal: Journal,
     charging: Charging,
     /// What the restart counters of SGWs were when the gateway went down.
@@ -164,6 +170,23 @@ pub struct Control {
     delete_bearers: BTreeMap<u64, (SessionId, Imsi)>,
     reports: gtpc::Reports,
     outputs: VecDeque<Output>,
+}
+
+/// Which run of which journal this is. Whoever has told the gateway something looks whether it is
+/// still told: with another journal, or after another start, it may not be.
+#[derive(Clone, Debug, Default)]
+struct Instance {
+    /// Made when the journal was made.
+    journal: u64,
+    starts: u32,
+    /// Emergency cuts of this run: something that no HSS has ordered.
+    local_orders: u32,
+}
+
+impl core::fmt::Display for Instance {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "{:016x}.{}", self.journal, self.starts)
+    }
 }
 
 /// Charging IDs, TS 29.274 §8.29: never used twice, since those below a durable mark count as
@@ -198,7 +221,9 @@ impl Control {
         let workers = config.workers.len();
         Ok(Self {
             sessions: SessionTable::new(config.limits.sessions, config.limits.index_bits),
-            bars: Bars::new(config.limits.bars),
+            bars: Orders::new(config.limits.bars),
+            isolations: Orders::new(config.limits.bars),
+            instance: Instance::default(),
             endpoint: c::Endpoint::new(config.gtpc, 0),
             config,
             network,
@@ -270,6 +295,11 @@ impl Control {
     /// For the invariant checkers of a lab: SIMs that have a bar.
     pub fn bars(&self) -> impl Iterator<Item = Imsi> {
         self.bars.iter().map(|(imsi, _)| imsi)
+    }
+
+    /// For the invariant checkers of a lab: SIMs that are isolated.
+    pub fn isolated(&self) -> impl Iterator<Item = Imsi> {
+        self.isolations.iter().map(|(imsi, _)| imsi)
     }
 
     /// For the invariant checkers of a lab: every session as (number, SIM, tenant, address).
@@ -426,6 +456,9 @@ impl Control {
                 version,
                 was_barred,
             } => self.lifted(call, imsi, version, was_barred, durable),
+            Procedure::Isolation(isolation) => {
+                return self.isolation_step(now, ticket, isolation, durable);
+            }
             Procedure::Gathering(gathering) => self.gathered(*gathering),
             Procedure::Note => {}
         }
@@ -442,6 +475,7 @@ impl Control {
         running.acks = running.acks.saturating_sub(1);
         match &mut running.procedure {
             Some(Procedure::Removal(removal)) => removal.absorb(at, answer),
+            Some(Procedure::Isolation(isolation)) => isolation.absorb(at, &answer),
             Some(Procedure::Gathering(gathering)) => gathering.absorb(worker, answer),
             _ => {}
         }

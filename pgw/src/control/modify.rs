@@ -32,7 +32,7 @@ impl Control {
         };
         let answer_to = new.unwrap_or_else(|| live.session.sgw_c.teid.get());
         let imsi = live.session.imsi;
-        if self.config.protections.bar && self.bars.bar(imsi).is_some() {
+        if self.config.protections.bar && self.bars.in_force(imsi).is_some() {
             self.refuse_barred(now, handle, answer_to, imsi);
             return;
         }
@@ -53,7 +53,9 @@ impl Control {
         let rest = rest.filter(|r| r.sgw_c.address == handle.remote.ip());
         let known = rest.map(|r| (r.imsi, r.sgw_c.teid.get()));
         match known {
-            Some((imsi, peer)) if self.config.protections.bar && self.bars.bar(imsi).is_some() => {
+            Some((imsi, peer))
+                if self.config.protections.bar && self.bars.in_force(imsi).is_some() =>
+            {
                 let answer_to = if answer_to == 0 { peer } else { answer_to };
                 self.refuse_barred(now, handle, answer_to, imsi);
             }
@@ -71,6 +73,7 @@ impl Control {
         request: &ModifyBearerRequest,
     ) -> Result<(TunnelEnd, TunnelEnd), Reject> {
         let session = &live.session;
+        let source = handle.remote.ip();
         let not_found = Reject::new(Cause::CONTEXT_NOT_FOUND, "the session is another SGW's");
         match live.state {
             State::Active => {}
@@ -80,14 +83,19 @@ impl Control {
             }
         }
         let sgw_c = match &request.sender_f_teid {
-            Some(f_teid) => self.sgw_end(f_teid, Interface::S5S8_SGW_GTPC, (ie_type::F_TEID, 0))?,
-            None if session.is_of(handle.remote.ip()) => session.sgw_c,
+            // Every SGW speaks for itself only: it cannot point a session at a third one.
+            Some(f_teid) => self
+                .sgw_end(source, f_teid, Interface::S5S8_SGW_GTPC)
+                .map_err(|reject| {
+                    if session.is_of(source) {
+                        reject
+                    } else {
+                        not_found
+                    }
+                })?,
+            None if session.is_of(source) => session.sgw_c,
             None => return Err(not_found),
         };
-        // Another SGW speaks for itself only: it cannot point a session at a third one.
-        if !session.is_of(handle.remote.ip()) && sgw_c.address != handle.remote.ip() {
-            return Err(not_found);
-        }
         let mut sgw_u = session.sgw_u;
         for bearer in &request.bearer_contexts {
             if bearer.ebi != session.ebi {
@@ -98,8 +106,7 @@ impl Control {
                 });
             }
             if let Some(f_teid) = &bearer.s5s8_u_sgw_f_teid {
-                let ie = (ie_type::BEARER_CONTEXT, 0);
-                sgw_u = self.sgw_end(f_teid, Interface::S5S8_SGW_GTPU, ie)?;
+                sgw_u = self.sgw_end(source, f_teid, Interface::S5S8_SGW_GTPU)?;
             }
         }
         Ok((sgw_c, sgw_u))

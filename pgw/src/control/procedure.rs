@@ -47,8 +47,19 @@ pub(crate) struct Cut {
     pub(crate) id: String,
     pub(crate) t0: Option<Instant>,
     pub(crate) t4: Instant,
+    /// The SIM whose lift made room.
+    pub(crate) evicted: Option<Imsi>,
     /// Callers that wait; several when the order came more than once.
     pub(crate) calls: Vec<CallId>,
+}
+
+/// A delete-session order, as far as its answer needs it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Deletion {
+    pub(crate) call: CallId,
+    pub(crate) imsi: Imsi,
+    /// The session, when one was named.
+    pub(crate) session: Option<SessionId>,
 }
 
 /// Who hears that a removal is over.
@@ -59,7 +70,7 @@ pub(crate) enum Listener {
     /// The SGW that asked for it.
     Sgw { handle: RequestHandle, teid: u32 },
     /// The caller of the delete-session verb.
-    Caller { call: CallId, session: SessionId },
+    Caller(Deletion),
     /// The callers of a cut.
     Cut(Cut),
 }
@@ -71,6 +82,8 @@ pub(crate) struct Removal {
     pub(crate) sessions: Vec<(Slot, SessionId)>,
     pub(crate) reason: EndReason,
     pub(crate) step: Step,
+    /// When it was ordered, where somebody asks.
+    pub(crate) t4: Instant,
     /// When the last worker was past its batch boundary.
     pub(crate) t5: Instant,
     pub(crate) purged: u64,
@@ -116,6 +129,38 @@ pub(crate) struct Move {
     pub(crate) moved: bool,
 }
 
+/// How far an isolation is.
+///
+/// ```text
+///   isolate: Applying (workers and disk at once) ---> answer
+///   release: Writing ---> Applying ---> answer
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum IsolationStep {
+    /// A release is being written to disk.
+    Writing,
+    /// The workers are being told.
+    Applying,
+}
+
+/// An isolation of a SIM, or its release.
+#[derive(Debug)]
+pub(crate) struct Isolation {
+    pub(crate) imsi: Imsi,
+    pub(crate) version: u64,
+    pub(crate) id: String,
+    pub(crate) isolates: bool,
+    /// Whether the SIM was isolated before.
+    pub(crate) was_isolated: bool,
+    pub(crate) step: IsolationStep,
+    pub(crate) sessions: u32,
+    pub(crate) t4: Instant,
+    /// When the last worker was past its batch boundary.
+    pub(crate) t5: Instant,
+    pub(crate) purged: u64,
+    pub(crate) call: Option<CallId>,
+}
+
 /// Something that waits for workers or for the disk.
 #[derive(Debug)]
 pub(crate) enum Procedure {
@@ -140,6 +185,8 @@ pub(crate) enum Procedure {
         version: u64,
         was_barred: bool,
     },
+    /// An isolation, or the end of one, to be answered.
+    Isolation(Box<Isolation>),
     /// A question to all workers.
     Gathering(Box<Gathering>),
     /// A row that nobody waits for.

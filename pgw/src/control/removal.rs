@@ -6,10 +6,11 @@ use alloc::vec::Vec;
 use heiiki_gtp::c::{Cause, DeleteBearerRequest, DeleteSessionResponse, Message, Reject};
 use heiiki_types::{Instant, Now, Record};
 
+use super::Control;
+use super::lists::Kind;
 use super::procedure::{Cut, Listener, Procedure, Removal, Step, Ticket};
 use super::session::State;
 use super::start::{rest_row, resting};
-use super::{Control, journal};
 use crate::event::{EndReason, Event};
 use crate::user_plane::{Answer, Gone, SessionId, Slot, Update};
 
@@ -24,6 +25,7 @@ impl Removal {
             sessions,
             reason,
             step: Step::Stopping,
+            t4: Instant::ZERO,
             t5: Instant::ZERO,
             purged: 0,
             usage: BTreeMap::new(),
@@ -126,11 +128,7 @@ impl Control {
             .map(|live| rest_row(resting(&live.session, until)))
             .collect();
         if let Listener::Cut(cut) = &removal.listener {
-            rows.extend(
-                self.bars
-                    .order(cut.imsi)
-                    .map(|o| journal::order(cut.imsi, o)),
-            );
+            rows.extend(self.order_rows(Kind::Bars, cut.imsi, cut.evicted));
         }
         rows
     }
@@ -139,6 +137,7 @@ impl Control {
         let Removal {
             sessions,
             reason,
+            t4,
             t5,
             purged,
             usage,
@@ -190,10 +189,10 @@ impl Control {
                     Message::DeleteSessionResponse(DeleteSessionResponse::new(cause.into()));
                 self.endpoint.respond(now.at, handle, Some(teid), &message);
             }
-            Listener::Caller { call, session } => {
-                self.answer_delete(call, session, now.at, t5, purged, durable);
+            Listener::Caller(deletion) => {
+                self.answer_delete(&deletion, count, (t4, t5), purged, durable);
             }
-            Listener::Cut(cut) => self.answer_cut(now, &cut, count, (t5, purged, last), durable),
+            Listener::Cut(cut) => self.answer_cut(&cut, count, (t5, purged, last), durable),
         }
         for session in &requests {
             self.delete_bearer(now, session, delete_bearer);
@@ -277,8 +276,8 @@ impl Control {
                     }
                     self.event(Event::CutOverdue { imsi, cut, workers });
                 }
-                Listener::Caller { call, .. } => {
-                    let call = *call;
+                Listener::Caller(deletion) => {
+                    let call = deletion.call;
                     removal.listener = Listener::Nobody;
                     self.reply_overdue(call, workers);
                 }
@@ -288,6 +287,11 @@ impl Control {
                 let call = gathering.call;
                 running.procedure = Some(Procedure::Note);
                 self.reply_overdue(call, workers);
+            }
+            Some(Procedure::Isolation(isolation)) => {
+                if let Some(call) = isolation.call.take() {
+                    self.reply_overdue(call, workers);
+                }
             }
             _ => {}
         }

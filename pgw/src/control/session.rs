@@ -78,6 +78,7 @@ impl Live {
     pub(crate) const fn gone(&self, is_silent: bool) -> Gone {
         Gone {
             slot: self.session.slot,
+            session: self.session.id,
             tenant: self.tenant,
             address: self.session.address,
             is_silent,
@@ -354,7 +355,13 @@ impl SessionTable {
 
     /// All sessions in the order of their places.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Live> {
-        self.places.iter().filter_map(|place| match place {
+        self.iter_from(Slot(0))
+    }
+
+    /// Sessions from a place on, in the order of their places.
+    pub(crate) fn iter_from(&self, from: Slot) -> impl Iterator<Item = &Live> {
+        let places = self.places.get(index(from)..).unwrap_or_default();
+        places.iter().filter_map(|place| match place {
             Place::Live(live) => Some(&**live),
             _ => None,
         })

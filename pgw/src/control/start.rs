@@ -24,6 +24,11 @@ impl Control {
         for (imsi, order) in disk.orders {
             self.bars.restore(imsi, order);
         }
+        for (imsi, order) in disk.isolations {
+            self.isolations.restore(imsi, order);
+        }
+        self.bars.restore_highest(disk.highest);
+        let journal = disk.journal.unwrap_or_else(|| self.rng.next_u64());
         for (apn, address, imsi) in disk.reservations {
             if let Some((id, access)) = self.network.access_of(&apn)
                 && access.is_static(address)
@@ -48,6 +53,11 @@ impl Control {
             None => {}
         }
         let starts = disk.starts.wrapping_add(1);
+        self.instance = super::Instance {
+            journal,
+            starts,
+            local_orders: 0,
+        };
         // Each start has sequence numbers of its own, so that no peer takes a new request for one
         // that it remembers (TS 29.274 §7.6).
         self.endpoint =
@@ -55,7 +65,7 @@ impl Control {
         self.endpoint.set_restart_counter(counter);
         self.phase = Phase::Starting;
         let ticket = self.begin(Procedure::Start);
-        rows.extend(journal::start(starts, counter));
+        rows.extend(journal::start(journal, starts, counter));
         self.persist(ticket, rows);
         self.advance(now, ticket);
     }
@@ -157,7 +167,7 @@ impl Control {
         let mut barred = Vec::new();
         for live in self.sessions.iter() {
             let session = &live.session;
-            if self.config.protections.bar && self.bars.bar(session.imsi).is_some() {
+            if self.config.protections.bar && self.bars.in_force(session.imsi).is_some() {
                 barred.push((session.slot, session.id, session.imsi));
             } else {
                 entries.push(self.entry(live));
@@ -177,7 +187,7 @@ impl Control {
         for sgw in sgws {
             self.supervise(now, sgw);
         }
-        let bars = u32::try_from(self.bars.iter().count()).unwrap_or(u32::MAX);
+        let bars = u32::try_from(self.bars.len()).unwrap_or(u32::MAX);
         self.event(Event::Started {
             restart_counter: self.endpoint.restart_counter(),
             restored,
@@ -186,7 +196,7 @@ impl Control {
         // A session and a bar of one SIM are on disk together only if the disk mixed two writes;
         // the bar wins.
         for (slot, id, imsi) in barred {
-            let cause = self.bars.bar(imsi).map(|o| c::Cause(o.cause));
+            let cause = self.bars.in_force(imsi).map(|o| c::Cause(o.cause));
             self.remove_sessions(now, alloc::vec![(slot, id)], EndReason::Cut, cause);
         }
     }
@@ -209,6 +219,7 @@ impl Control {
             )
                 .into(),
             peer_teid: session.sgw_u.teid,
+            is_isolated: self.is_isolated(session.imsi),
         }
     }
 }

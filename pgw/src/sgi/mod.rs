@@ -37,6 +37,8 @@ use stream::Running;
 
 /// Lanes of a host: its clients are spread over them by their addresses.
 const LANES: usize = 8;
+/// Packets for UEs that wait to be fetched, at most.
+const OUTPUTS: usize = 65_536;
 
 /// What goes into a segment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -109,6 +111,8 @@ pub struct SegmentCounters {
     pub malformed: u64,
     /// Connection attempts that found a host full.
     pub overflows: u64,
+    /// Packets for UEs that were lost because too many waited.
+    pub overflowed: u64,
 }
 
 #[derive(Debug)]
@@ -244,11 +248,25 @@ impl Segment {
     }
 
     fn run_streams(&mut self, now: Instant) {
+        let mut packets = Vec::new();
         for (id, running) in &mut self.streams {
-            if let Some(packet) = running.next(now, *id) {
-                let tenant = running.stream.tenant;
-                self.outputs.push_back(Output::Packet { tenant, packet });
-            }
+            packets.extend(
+                running
+                    .next(now, *id)
+                    .map(|packet| (running.stream.tenant, packet)),
+            );
+        }
+        for (tenant, packet) in packets {
+            self.send(tenant, packet);
+        }
+    }
+
+    /// Queues a packet for a UE. What nobody fetches is lost from some length on, as on a wire.
+    fn send(&mut self, tenant: TenantId, packet: Vec<u8>) {
+        if self.outputs.len() < OUTPUTS {
+            self.outputs.push_back(Output::Packet { tenant, packet });
+        } else {
+            self.counters.overflowed += 1;
         }
     }
 
@@ -332,9 +350,9 @@ impl Segment {
         lane.poll(now);
         let next = lane.next;
         let sent = core::mem::take(&mut lane.wire.sent);
-        let packets = sent.into_iter();
-        self.outputs
-            .extend(packets.map(|packet| Output::Packet { tenant, packet }));
+        for packet in sent {
+            self.send(tenant, packet);
+        }
         if let Some(at) = self.due.remove(&id) {
             self.timers.remove(&(at, id));
         }

@@ -17,8 +17,13 @@ fn tokens_and_roles() {
     let delete = alloc::format!("/v1/sessions/{}/delete", tunnel.charging_id);
     for (method, target, cut_only) in [
         (Method::Get, "/v1/bars", 200),
+        (Method::Get, "/v1/isolations", 200),
+        (Method::Get, "/v1/status", 200),
         (Method::Get, own.as_str(), 200),
-        (Method::Get, "/v1/sessions", 403),
+        (Method::Get, "/v1/sessions", 200),
+        (Method::Post, "/v1/bars/001010000000001/lift", 403),
+        (Method::Post, "/v1/isolations/001010000000001/release", 403),
+        (Method::Post, "/v1/delete-session", 403),
         (Method::Get, "/v1/counters", 403),
         (Method::Get, "/v1/audit", 403),
         (Method::Get, "/v1/events", 403),
@@ -70,7 +75,7 @@ fn tokens_and_roles() {
     );
     let refused = bed.events.iter();
     let refused = refused.filter(|e| matches!(e, Event::AdminRefused { .. }));
-    assert_eq!(refused.count(), 30);
+    assert_eq!(refused.count(), 42);
 }
 
 #[test]
@@ -85,12 +90,23 @@ fn bad_bodies_are_refused() {
         ("/v1/bars", json!({"imsi": "12"})),
         ("/v1/bars", missing),
         ("/v1/bars", cause),
+        ("/v1/bars", bar_body(imsi(1), u64::MAX)),
         ("/v1/bars/abc/lift", json!({"version": 1})),
         ("/v1/bars/001010000000001/lift", json!({})),
+        (
+            "/v1/bars/001010000000001/lift",
+            json!({"version": u64::MAX}),
+        ),
+        (
+            "/v1/isolations",
+            json!({"imsi": imsi(1), "version": u64::MAX}),
+        ),
+        ("/v1/isolations/001010000000001/release", json!({})),
+        ("/v1/delete-session", json!({})),
         ("/v1/emergency-cut", json!([])),
     ] {
         assert_eq!(
-            status(&mut bed, "cut", Method::Post, target, &body),
+            status(&mut bed, "operate", Method::Post, target, &body),
             400,
             "{target} {body}"
         );
@@ -136,13 +152,33 @@ fn sessions_are_listed_in_pages() {
     assert_eq!(all[0]["address"], "10.20.0.2");
     assert_eq!(all[0]["state"], "active");
     let page = bed.get("/v1/sessions?limit=2");
-    let last = page["sessions"][1]["id"].as_u64().unwrap();
+    let last = page["next"].as_u64().unwrap();
     let next = bed.get(&alloc::format!("/v1/sessions?limit=10&after={last}"));
+    assert_eq!(next["next"], Value::Null);
     assert_eq!(next["sessions"].as_array().unwrap().len(), 3);
     assert_eq!(next["total"], 5);
     let one = bed.get(&alloc::format!("/v1/sessions?imsi={}", imsi(3)));
     assert_eq!(one["sessions"][0]["imsi"], json!(imsi(3)));
     assert_eq!(one["sessions"].as_array().unwrap().len(), 1);
+    bed.create(imsi(9), "blue.corp").unwrap();
+    for (query, count) in [
+        ("apn=red.corp", 5),
+        ("apn=BLUE.corp", 1),
+        ("tenant=blue", 1),
+        ("tenant=red&apn=blue.corp", 0),
+    ] {
+        let listed = bed.get(&alloc::format!("/v1/sessions?{query}"));
+        assert_eq!(
+            listed["sessions"].as_array().unwrap().len(),
+            count,
+            "{query}"
+        );
+    }
+    for wrong in ["tenant=green", "limit=0", "limit=1001", "after=x"] {
+        let target = alloc::format!("/v1/sessions?{wrong}");
+        let status = status(&mut bed, "admin", Method::Get, &target, &Value::Null);
+        assert_eq!(status, 400, "{wrong}");
+    }
 }
 
 #[test]

@@ -36,6 +36,7 @@ pub(crate) fn imsi(n: u32) -> Imsi {
 pub(crate) fn config() -> PgwConfig {
     let tokens = Tokens {
         admin: Token::new("admin".into()),
+        operate: Token::new("operate".into()),
         cut_only: Token::new("cut".into()),
     };
     let workers = ["192.0.2.11:2152", "192.0.2.12:2152"].map(|a| a.parse().unwrap());
@@ -546,7 +547,7 @@ impl Bed {
     }
 
     pub(crate) fn post(&mut self, target: &str, body: &Value) -> (u16, Value) {
-        let call = self.call("cut", Method::Post, target, body);
+        let call = self.call("operate", Method::Post, target, body);
         self.reply(call).unwrap()
     }
 

@@ -21,7 +21,12 @@ fn a_cut_ends_both_directions_and_the_sim_stays_out() {
     assert_eq!(body["boot"], "boot-1");
     assert_eq!(body["durable"], true);
     let stamp = |name: &str| body[name].as_u64().unwrap();
-    assert!(stamp("t4") <= stamp("t5_uplink") && stamp("t5_downlink") <= stamp("t7"));
+    assert!(stamp("t4") <= stamp("t5_uplink") && stamp("t4") <= stamp("t5_downlink"));
+    // Nothing is accounted for, so nothing is said of the end of it.
+    assert_eq!(
+        (&body["accounting"], &body["t7"]),
+        (&json!("none"), &Value::Null)
+    );
     assert!(stamp("last_uplink") < stamp("t4"));
     let before = bed.sgi.len();
     bed.uplink(&tunnel, &udp(tunnel.address, INTRANET, 9));
@@ -170,7 +175,7 @@ fn a_lift_that_overtakes_the_end_of_the_cut_stays() {
     bed.sync = false;
     let cut = bed.call("cut", Method::Post, "/v1/bars", &bar_body(imsi(1), 1));
     let target = alloc::format!("/v1/bars/{}/lift", imsi(1));
-    let lift = bed.call("cut", Method::Post, &target, &json!({"version": 2}));
+    let lift = bed.call("operate", Method::Post, &target, &json!({"version": 2}));
     bed.sync = true;
     bed.sync_now();
     assert_eq!(bed.reply(cut).unwrap().0, 200);
@@ -431,4 +436,68 @@ fn a_cut_ends_every_session_of_the_sim() {
     };
     assert_eq!(ended.filter(cut).count(), 2);
     assert_eq!(bed.delete_bearers().len(), 2);
+}
+
+#[test]
+fn an_emergency_cut_is_above_everything_the_gateway_has_heard_of() {
+    let mut config = config();
+    config.limits.bars = 1;
+    let mut bed = Bed::new(config);
+    bed.bar(imsi(1), 70_000);
+    bed.lift(imsi(1), 80_000);
+    // The lift makes room, and its version still counts.
+    let emergency = |n| json!({"imsi": imsi(n), "actor": "night shift"});
+    let call = bed.call("cut", Method::Post, "/v1/emergency-cut", &emergency(2));
+    let (status, body) = bed.reply(call).unwrap();
+    assert_eq!((status, &body["version"]), (200, &json!(80_001)));
+    let bars = bed.get("/v1/bars");
+    assert_eq!(bars["bars"][0]["local"], true);
+    assert_eq!(bed.get("/v1/status")["local_orders"], 1);
+    // A bar never makes room for another one, and that is said aloud.
+    let (status, _) = bed.post("/v1/emergency-cut", &emergency(3));
+    assert_eq!(status, 507);
+    let said = |e: &Event| matches!(e, Event::OrdersFull { .. });
+    assert!(bed.events.iter().any(said));
+    // The versions count on after a restart.
+    assert_eq!(bed.lift(imsi(2), 80_002).0, 200);
+    let mut bed = bed.crash();
+    let (_, body) = bed.post("/v1/emergency-cut", &emergency(4));
+    assert_eq!(body["version"], 80_003);
+    let bed = bed.crash();
+    assert_eq!(bed.disk.keys().filter(|(table, _)| *table == 3).count(), 1);
+}
+
+#[test]
+fn the_instance_tells_another_start_and_another_journal() {
+    let mut bed = Bed::new(config());
+    let first = bed.get("/v1/status")["instance"].clone();
+    let (_, body) = bed.bar(imsi(1), 1);
+    assert_eq!(body["instance"], first);
+    let mut bed = bed.crash();
+    let second = bed.get("/v1/status")["instance"].clone();
+    assert_ne!(first, second);
+    let journal = |v: &Value| v.as_str().unwrap().split_once('.').unwrap().0.to_owned();
+    assert_eq!(journal(&first), journal(&second));
+    bed.disk.clear();
+    let mut bed = bed.crash();
+    assert_ne!(journal(&first), journal(&bed.get("/v1/status")["instance"]));
+}
+
+#[test]
+fn delete_session_of_a_sim_ends_what_was_there_when_it_was_ordered() {
+    let mut bed = Bed::new(config());
+    bed.create(imsi(1), "red.corp").unwrap();
+    let ordered = bed.now.wall.as_unix_micros();
+    let body = json!({"imsi": imsi(1), "apn": "blue.corp"});
+    assert_eq!(bed.post("/v1/delete-session", &body).1["sessions"], 0);
+    let body = json!({"imsi": imsi(1), "not_after": ordered, "actor": "desk"});
+    let (status, answer) = bed.post("/v1/delete-session", &body);
+    assert_eq!((status, &answer["sessions"]), (200, &json!(1)));
+    assert!(answer["t5_uplink"].is_u64());
+    assert_eq!(bed.delete_bearers()[0].2.cause, Some(Cause(8)));
+    bed.advance(Duration::from_secs(1));
+    bed.create(imsi(1), "red.corp").unwrap();
+    // The same call again, since its answer was lost.
+    assert_eq!(bed.post("/v1/delete-session", &body).1["sessions"], 0);
+    assert_eq!(bed.pgw.control().session_count(), 1);
 }

@@ -5,6 +5,7 @@ pub(crate) mod bed;
 mod admin;
 mod closed;
 mod cut;
+mod isolation;
 mod model;
 mod restart;
 mod sessions;

@@ -444,3 +444,51 @@ fn hostile_gtpc_changes_nothing() {
     let audit = bed.get("/v1/audit");
     assert_eq!(audit["closed"], true);
 }
+
+#[test]
+fn an_sgw_names_its_own_tunnel_ends_and_nobody_elses() {
+    let mut config = config();
+    config.sgws = ["198.51.100.0/30", "198.51.101.0/24"]
+        .map(|p| p.parse().unwrap())
+        .into();
+    let mut bed = Bed::new(config);
+    let victim = bed.create(imsi(9), "red.corp").unwrap();
+    let end = |address: Ipv4Addr, interface| {
+        heiiki_gtp::c::FTeid::new(interface, Teid::new(0x7777).unwrap(), address.into())
+    };
+    // The control end of another SGW: the answer, and the session, would be its.
+    let mut request = bed.request_from(OTHER_SGW, imsi(1), "red.corp");
+    request.sender_f_teid = end(SGW, Interface::S5S8_SGW_GTPC);
+    let refused = bed.create_with(OTHER_SGW, request);
+    assert_eq!(refused.unwrap_err(), Cause::MANDATORY_IE_INCORRECT);
+    // The user end of an SGW that is at work here, or of another entry of the list.
+    for address in [SGW, STRANGER] {
+        let mut request = bed.request_from(OTHER_SGW, imsi(1), "red.corp");
+        let bearer = request.bearer_contexts.first_mut().unwrap();
+        bearer.s5s8_u_sgw_f_teid = Some(end(address, Interface::S5S8_SGW_GTPU));
+        let refused = bed.create_with(OTHER_SGW, request);
+        assert_eq!(
+            refused.unwrap_err(),
+            Cause::MANDATORY_IE_INCORRECT,
+            "{address}"
+        );
+    }
+    // An SGW with a user plane of its own beside its control plane.
+    let mut request = bed.request_from(OTHER_SGW, imsi(1), "red.corp");
+    let bearer = request.bearer_contexts.first_mut().unwrap();
+    let beside = Ipv4Addr::new(198, 51, 100, 3);
+    bearer.s5s8_u_sgw_f_teid = Some(end(beside, Interface::S5S8_SGW_GTPU));
+    assert!(bed.create_with(OTHER_SGW, request).is_ok());
+    // Nobody fetches the answer of another SGW's request by saying it again.
+    let mut again = bed.request(imsi(9), "red.corp");
+    again.sender_f_teid = end(SGW, Interface::S5S8_SGW_GTPC);
+    again.sender_f_teid.teid = victim.sgw_c;
+    let bearer = again.bearer_contexts.first_mut().unwrap();
+    let mut user = end(SGW, Interface::S5S8_SGW_GTPU);
+    user.teid = victim.sgw_u;
+    bearer.s5s8_u_sgw_f_teid = Some(user);
+    let stolen = bed.create_with(OTHER_SGW, again.clone());
+    assert_eq!(stolen.unwrap_err(), Cause::MANDATORY_IE_INCORRECT);
+    let own = bed.create_with(SGW, again).unwrap();
+    assert_eq!(own.pgw_u.teid, victim.pgw_u.teid);
+}

@@ -4,7 +4,7 @@ use core::ops::Range;
 
 use heiiki_gtp::u;
 
-use super::update::Slot;
+use super::update::{SessionId, Slot};
 use crate::config::{AccessId, TenantId};
 
 /// A datagram that arrived at a worker's GTP-U address, and what became of it.
@@ -39,6 +39,9 @@ pub enum UplinkVerdict {
         worker: usize,
         /// The tenant of both.
         tenant: TenantId,
+        /// The sender's session, which the other worker looks at once more: the sender may be cut
+        /// while the packet is on its way from worker to worker.
+        sender: SessionId,
         /// The packet within the octets.
         packet: Range<usize>,
     },
@@ -59,7 +62,10 @@ pub enum Origin {
     /// The corporate segment: its source is checked and a hop is counted.
     Segment,
     /// Another UE, after [`UplinkVerdict::Ue`]: both were done there.
-    Ue,
+    Ue {
+        /// The session of the UE that sent it.
+        sender: SessionId,
+    },
 }
 
 /// A packet for a UE, and what became of it.

@@ -84,7 +84,8 @@ impl Worker {
         let isolation = self.routes.protections.tenant_isolation;
         let entry = self.entry(slot).ok_or(Refusal::NoSession)?;
         let routes = &self.routes;
-        let admitted = origin == Origin::Ue || routes.admits_source(entry.access, packet.source);
+        let from_segment = origin == Origin::Segment;
+        let admitted = !from_segment || routes.admits_source(entry.access, packet.source);
         // The table said so already; this is the second lock on the same door.
         if isolation && entry.tenant != tenant {
             return Err(Refusal::CrossTenant);
@@ -95,10 +96,23 @@ impl Worker {
         if !entry.forward {
             return Err(Refusal::Cut);
         }
+        if let Origin::Ue { sender } = origin {
+            // What was sent before the sender's cut must not arrive after it.
+            if self.is_stopped(sender) {
+                return Err(Refusal::Cut);
+            }
+            let isolated = self.is_isolated(sender) || self.is_isolated(entry.session);
+            if isolated && routes.protections.isolation {
+                return Err(Refusal::Isolated);
+            }
+        }
         if !admitted {
             return Err(Refusal::UndeclaredSource);
         }
-        if origin == Origin::Segment && packet.hop_limit <= 1 {
+        if self.is_isolated(entry.session) && !routes.is_quarantine(entry.access, packet.source) {
+            return Err(Refusal::Isolated);
+        }
+        if from_segment && packet.hop_limit <= 1 {
             return Err(Refusal::TtlExpired);
         }
         let length = u16::try_from(length).map_err(|_| Refusal::MalformedPacket)?;

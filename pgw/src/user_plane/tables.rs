@@ -97,6 +97,8 @@ pub(super) struct TenantTable {
     pub(super) egress: ClosedEgress,
     infrastructure: AddressSet,
     others: AddressSet,
+    /// What UEs in isolation still exchange packets with.
+    quarantine: AddressSet,
     ue_to_ue: bool,
 }
 
@@ -184,6 +186,7 @@ impl Routes {
                 egress: tenant.egress.clone(),
                 infrastructure: tenant.infrastructure.clone(),
                 others: tenant.others.clone(),
+                quarantine: tenant.quarantine.clone(),
                 ue_to_ue: tenant.ue_to_ue,
             })
             .collect();
@@ -262,6 +265,31 @@ impl Routes {
         } else {
             Rule::Segment(id)
         }
+    }
+
+    /// The rule for packets of a UE in isolation: what is a quarantine prefix of its tenant, and
+    /// would pass anyway, passes.
+    pub(super) fn rule_in_isolation(&self, access: AccessId, destination: IpAddr) -> Rule {
+        let rule = self.rule(access, destination);
+        let passes = match rule {
+            Rule::Segment(_) => self.is_quarantine(access, destination),
+            Rule::Ue(_) | Rule::Sentinel => false,
+            Rule::Refuse(_) => true,
+        };
+        if passes || !self.protections.isolation {
+            rule
+        } else {
+            Rule::Refuse(Refusal::Isolated)
+        }
+    }
+
+    /// Whether UEs of `access` in isolation exchange packets with `address`.
+    pub(super) fn is_quarantine(&self, access: AccessId, address: IpAddr) -> bool {
+        !self.protections.isolation
+            || self
+                .access(access)
+                .and_then(|access| self.tenant(access.tenant))
+                .is_some_and(|t| t.quarantine.contains(address))
     }
 
     /// Everything that packets of each access point can reach, by set arithmetic: the rule is

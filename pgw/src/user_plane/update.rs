@@ -43,6 +43,8 @@ pub struct SessionEntry {
     pub peer: SocketAddr,
     /// The SGW's TEID for downlink packets.
     pub peer_teid: Teid,
+    /// Whether it exchanges packets with the tenant's quarantine prefixes only.
+    pub is_isolated: bool,
 }
 
 /// A session that goes, with what every worker needs to forget it.
@@ -50,6 +52,8 @@ pub struct SessionEntry {
 pub struct Gone {
     /// Its place in the table.
     pub slot: Slot,
+    /// Its number.
+    pub session: SessionId,
     /// The routing domain.
     pub tenant: TenantId,
     /// The address that it had.
@@ -79,6 +83,14 @@ pub enum Update {
     StopForwarding(Arc<[Gone]>),
     /// These sessions are forgotten. Sent to every worker.
     Remove(Arc<[Gone]>),
+    /// From now on these sessions exchange packets with the quarantine prefixes of their tenant
+    /// only, or with everything that is theirs again. Sent to every worker.
+    Isolate {
+        /// The sessions.
+        sessions: Arc<[(Slot, SessionId)]>,
+        /// Whether the isolation begins.
+        isolates: bool,
+    },
     /// Asks for [`Answer::Counters`].
     ReadCounters,
     /// Asks for [`Answer::Session`].
@@ -152,6 +164,11 @@ pub struct Reach {
 pub enum Answer {
     /// The tables are changed.
     Done,
+    /// The rules of sessions are changed.
+    Isolated {
+        /// Packets of them that waited somewhere and were thrown away.
+        purged: u64,
+    },
     /// The sessions are gone. This is what they had used.
     Removed {
         /// For each session that the worker owned.

@@ -10,7 +10,7 @@ use super::batch::{Reply, Uplink, UplinkVerdict};
 use super::packet::{Packet, count_hop};
 use super::report::Subject;
 use super::tables::Rule;
-use super::update::{Direction, Notice, Slot};
+use super::update::{Direction, Notice, SessionId, Slot};
 use super::worker::Worker;
 use crate::config::AccessId;
 use crate::refusal::Refusal;
@@ -54,7 +54,7 @@ impl Worker {
             return UplinkVerdict::Consumed;
         };
         let (access, address, peer) = (entry.access, entry.address, entry.peer);
-        let forward = entry.forward;
+        let (forward, sender) = (entry.forward, entry.session);
         let mut subject = Subject {
             slot: Some(slot),
             direction: Direction::Uplink,
@@ -77,7 +77,7 @@ impl Worker {
             if protections.source_check && packet.source != IpAddr::V4(address) {
                 return Err(Refusal::SpoofedSource);
             }
-            self.judge_packet(access, slot, &packet, range)
+            self.judge_packet(access, (slot, sender), &packet, range)
         });
         match verdict {
             Ok(verdict) => {
@@ -101,14 +101,18 @@ impl Worker {
     fn judge_packet(
         &self,
         access: AccessId,
-        slot: Slot,
+        (slot, sender): (Slot, SessionId),
         packet: &Packet,
         range: Range<usize>,
     ) -> Result<UplinkVerdict, Refusal> {
         if self.routes.protections.infrastructure_deny && packet.is_gtp() {
             return Err(Refusal::TunnelInTunnel);
         }
-        let rule = self.routes.rule(access, packet.destination);
+        let rule = if self.is_isolated(sender) {
+            self.routes.rule_in_isolation(access, packet.destination)
+        } else {
+            self.routes.rule(access, packet.destination)
+        };
         if let Rule::Refuse(refusal) = rule {
             return Err(refusal);
         }
@@ -134,6 +138,7 @@ impl Worker {
                 Ok(UplinkVerdict::Ue {
                     worker: usize::try_from(other.0 % self.workers).unwrap_or(0),
                     tenant,
+                    sender,
                     packet: range,
                 })
             }

@@ -1,14 +1,15 @@
 use alloc::boxed::Box;
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use heiiki_types::{Duration, Imsi, Teid};
+use heiiki_types::{Duration, Imsi, Instant, Teid};
 
 use super::limit::{Bucket, Reporter};
+use super::report::Subject;
 use super::tables::{Entry, Place, Routes};
 use super::update::{
-    Answer, Gone, Notice, SessionEntry, SessionId, Slot, Update, Usage, WorkerCounters,
+    Answer, Direction, Gone, Notice, SessionEntry, SessionId, Slot, Update, Usage, WorkerCounters,
 };
 use crate::address_set::AddressSet;
 use crate::config::{Network, TenantId};
@@ -44,6 +45,10 @@ pub struct Worker {
     /// The sessions of this worker; the place is the slot divided by the number of workers.
     places: Vec<Place>,
     forwarding: u32,
+    /// Sessions of every worker that are being removed.
+    stopped: BTreeSet<SessionId>,
+    /// Sessions of every worker that are isolated.
+    isolated: BTreeSet<SessionId>,
     /// What ended sessions and packets without a session add up to.
     pub(super) counters: WorkerCounters,
     pub(super) notices: VecDeque<Notice>,
@@ -66,6 +71,8 @@ impl Worker {
             serves: false,
             places: Vec::new(),
             forwarding: 0,
+            stopped: BTreeSet::new(),
+            isolated: BTreeSet::new(),
             counters: WorkerCounters::default(),
             notices: VecDeque::new(),
             reports: Bucket::new(200, Duration::from_millis(10)),
@@ -101,8 +108,19 @@ impl Worker {
             Update::StopForwarding(slots) => {
                 for gone in slots.iter() {
                     self.stop(gone.slot);
+                    self.stopped.insert(gone.session);
                 }
                 Answer::Done
+            }
+            Update::Isolate { sessions, isolates } => {
+                for (_, session) in sessions.iter() {
+                    if *isolates {
+                        self.isolated.insert(*session);
+                    } else {
+                        self.isolated.remove(session);
+                    }
+                }
+                Answer::Isolated { purged: 0 }
             }
             Update::Remove(slots) => Answer::Removed {
                 usage: slots.iter().filter_map(|gone| self.remove(*gone)).collect(),
@@ -123,6 +141,9 @@ impl Worker {
     fn install(&mut self, entry: &SessionEntry) -> Answer {
         if let Some(tenant) = self.routes.tenant_mut(entry.tenant) {
             tenant.map(entry.address, entry.slot);
+        }
+        if entry.is_isolated {
+            self.isolated.insert(entry.session);
         }
         if let Some(place) = self.place(entry.slot) {
             if self.places.len() <= place {
@@ -149,6 +170,8 @@ impl Worker {
 
     fn remove(&mut self, gone: Gone) -> Option<(Slot, Usage)> {
         self.stop(gone.slot);
+        self.stopped.remove(&gone.session);
+        self.isolated.remove(&gone.session);
         if let Some(tenant) = self.routes.tenant_mut(gone.tenant) {
             tenant.unmap(gone.address, gone.slot);
         }
@@ -222,6 +245,30 @@ impl Worker {
             Some(Place::Live(entry)) => Some(entry),
             _ => None,
         }
+    }
+
+    /// Whether a session, of whichever worker, is being removed.
+    ///
+    /// A packet that its worker has handed over before it stopped is in this worker's queue before
+    /// control hears of the stop, so it comes before the removal: between the two it is refused.
+    pub(super) fn is_stopped(&self, session: SessionId) -> bool {
+        self.stopped.contains(&session)
+    }
+
+    /// Whether a session, of whichever worker, is isolated.
+    pub(super) fn is_isolated(&self, session: SessionId) -> bool {
+        !self.isolated.is_empty() && self.isolated.contains(&session)
+    }
+
+    /// Counts a packet that another worker was too busy to take.
+    pub fn refuse_handover(&mut self, now: Instant) {
+        let subject = Subject {
+            slot: None,
+            direction: Direction::Downlink,
+            packet: None,
+            outer: None,
+        };
+        self.refuse(now, Refusal::QueueFull, &subject);
     }
 
     /// Whether a TEID was that of a session which this gateway has ended by itself.

@@ -220,7 +220,7 @@ fn gateways(root: &mut Table<'_>, path: &Path) -> Vec<GatewayEntry> {
                 "add whom its certificate comes from: `ca = \"ca.pem\"`",
             );
         }
-        let token_file = table.required::<PathBuf>("token_file", "\"pgw-cut-token\"");
+        let token_file = table.required::<PathBuf>("token_file", "\"pgw-operate-token\"");
         if !table.has("apns") {
             table.missing(
                 "apns",

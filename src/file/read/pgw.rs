@@ -24,6 +24,7 @@ pub(in crate::file) fn pgw(source: &Arc<Source>, path: &Path, sink: &Sink) -> Op
             token_file: PathBuf::from("pgw-token"),
             tls: None,
         };
+        let operate = root.or("operate_token_file", PathBuf::from("pgw-operate-token"));
         let cut_only = root.or("cut_only_token_file", PathBuf::from("pgw-cut-token"));
         let admin = super::admin(&mut root, default, path);
         let s5c = s5c(&mut root);
@@ -51,6 +52,7 @@ pub(in crate::file) fn pgw(source: &Arc<Source>, path: &Path, sink: &Sink) -> Op
             s5u,
             sgws: s5c.sgws,
             admin,
+            operate_token_file: super::beside(path, &operate),
             cut_only_token_file: super::beside(path, &cut_only),
             store: super::beside(path, &store),
             tenants: tenants.all,

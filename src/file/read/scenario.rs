@@ -230,6 +230,7 @@ fn weaken(root: &mut Table<'_>) -> (Protections, Vec<String>) {
             ("source_check", &mut p.source_check),
             ("tenant_isolation", &mut p.tenant_isolation),
             ("ue_isolation", &mut p.ue_isolation),
+            ("isolation", &mut p.isolation),
             ("infrastructure_deny", &mut p.infrastructure_deny),
             ("closed_egress", &mut p.closed_egress),
             ("bar", &mut p.bar),

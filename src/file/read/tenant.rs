@@ -112,6 +112,7 @@ impl Tenants {
                 prefixes.clear();
             }
             let ue_to_ue = table.or("ue_to_ue", UeToUe::Deny);
+            let quarantine_prefixes = read_quarantine(&mut table, &prefixes);
             let refuse_at = match self.scope {
                 Scope::Lab => table.or("refuse_at", RefuseAt::Ulr),
                 Scope::Gateway => RefuseAt::Ulr,
@@ -123,6 +124,7 @@ impl Tenants {
                 prefixes: prefixes.into_iter().map(|p| p.value).collect(),
                 shared_space,
                 ue_to_ue,
+                quarantine_prefixes,
                 refuse_at,
                 hosts,
             }));
@@ -264,6 +266,23 @@ fn own_dns(tenant: Option<&Tenant>) -> Vec<Ipv4Addr> {
             IpAddr::V6(_) => None,
         })
         .collect()
+}
+
+fn read_quarantine(tenant: &mut Table<'_>, prefixes: &[At<DeclaredPrefix>]) -> Vec<Prefix> {
+    let wanted = tenant
+        .list::<Prefix>("quarantine_prefixes")
+        .unwrap_or_default();
+    for range in &wanted {
+        let inside = prefixes.iter().any(|p| p.value.prefix.covers(range.value));
+        // A tenant whose prefixes are wrong has been told so.
+        if !inside && !prefixes.is_empty() {
+            let problem = format!("`{}` is not inside a prefix of this tenant", range.value);
+            let help = "take a range of the tenant's `prefix`";
+            let mistake = range.place.mistake(Kind::Clash, problem, help);
+            tenant.sink().add(mistake);
+        }
+    }
+    wanted.into_iter().map(|p| p.value).collect()
 }
 
 fn read_hosts(tenant: &mut Table<'_>, prefixes: &[At<DeclaredPrefix>]) -> Vec<Host> {
