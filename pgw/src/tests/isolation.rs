@@ -1,6 +1,7 @@
 //! Isolation: the session stays, and reaches the quarantine prefixes of its tenant only.
 
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::net::Ipv4Addr;
 
 use heiiki_gtp::u;
@@ -191,7 +192,7 @@ fn handed_over(before: impl Fn(&mut [Worker; 2])) -> DownlinkVerdict {
         verdict: UplinkVerdict::Unseen,
     }];
     let now = Instant::from_micros(1_000_000);
-    workers[0].uplink(now, &mut batch, &mut alloc::vec::Vec::new());
+    workers[0].uplink(now, &mut batch, &mut Vec::new());
     let UplinkVerdict::Ue { worker, sender, .. } = batch[0].verdict else {
         panic!("{:?}", batch[0].verdict);
     };

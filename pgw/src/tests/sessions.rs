@@ -454,7 +454,7 @@ fn an_sgw_names_its_own_tunnel_ends_and_nobody_elses() {
     let mut bed = Bed::new(config);
     let victim = bed.create(imsi(9), "red.corp").unwrap();
     let end = |address: Ipv4Addr, interface| {
-        heiiki_gtp::c::FTeid::new(interface, Teid::new(0x7777).unwrap(), address.into())
+        FTeid::new(interface, Teid::new(0x7777).unwrap(), address.into())
     };
     // The control end of another SGW: the answer, and the session, would be its.
     let mut request = bed.request_from(OTHER_SGW, imsi(1), "red.corp");

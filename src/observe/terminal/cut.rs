@@ -41,9 +41,12 @@ impl Stamps {
         Some(self.t1?.max(self.t5_uplink?).max(self.t5_downlink?))
     }
 
-    /// When the network was clean: dark, and every node and the UE told.
+    /// When the network was clean: dark, and every node and the UE told. Where accounting is
+    /// configured it is stopped too; where there is none, nothing waits for its end.
     pub fn clean(&self) -> Stamp {
-        Some(self.dark()?.max(self.t3?).max(self.t6?).max(self.t7?))
+        let dark = self.dark()?;
+        let t7 = self.t7.unwrap_or(dark);
+        Some(dark.max(self.t3?).max(self.t6?).max(t7))
     }
 }
 
