@@ -250,7 +250,7 @@ pool = "10.20.0.0/24"
         let _ = std::fs::remove_dir_all(folder.path("hss-data"));
         let gateway = format!(
             "[[gateway]]\nname = \"pgw-1\"\nadmin = \"https://{admin}\"\nca = \"{ca}\"\n\
-             token_file = \"pgw-cut-token\"\napns = [\"red.corp\"]\n"
+             token_file = \"pgw-operate-token\"\napns = [\"red.corp\"]\n"
         );
         let hss = Served::start(&folder, "hss", &(hss_file(&folder) + &gateway));
         let (url, token) = (

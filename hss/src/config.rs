@@ -127,6 +127,10 @@ pub struct Limits {
     pub equipment: usize,
     /// Rows of these lists that name a range by its ends; each check looks at all of them.
     pub equipment_ranges: usize,
+    /// Calls to gateways that a bulk order, or a merge, has under way at a time.
+    pub gateway_calls: usize,
+    /// Cancellations of a bulk order that are under way at a time.
+    pub cancellations: usize,
     /// Octets of a body of an administrative call.
     pub body: usize,
     /// Diameter connections.
@@ -141,6 +145,8 @@ impl Limits {
         cuts: 10_000,
         equipment: 100_000,
         equipment_ranges: 1_000,
+        gateway_calls: 128,
+        cancellations: 256,
         body: 4 << 20,
         connections: ConnectionLimits::DEFAULT,
     };
@@ -157,6 +163,8 @@ pub struct Timers {
     pub mark: Duration,
     /// How long a gateway may take to answer.
     pub gateway: Duration,
+    /// How often a gateway is asked whether it still has what it was told.
+    pub gateway_check: Duration,
     /// The first wait before a failed call or an unanswered cancellation is tried again; doubles
     /// each time.
     pub retry_first: Duration,
@@ -173,6 +181,7 @@ impl Timers {
         request: Duration::from_secs(5),
         mark: Duration::from_millis(100),
         gateway: Duration::from_secs(2),
+        gateway_check: Duration::from_secs(5),
         retry_first: Duration::from_millis(250),
         retry_last: Duration::from_secs(30),
         reset: Duration::from_secs(1),

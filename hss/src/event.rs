@@ -356,6 +356,62 @@ pub enum Event {
         /// How often it has been told.
         attempt: u32,
     },
+    /// An order that leaves the SIM's state was given.
+    OrderGiven {
+        /// The order.
+        cut: CutId,
+        /// The SIM.
+        imsi: Imsi,
+        /// What was ordered.
+        verb: Verb,
+        /// Who.
+        actor: String,
+        /// Why.
+        reason: String,
+    },
+    /// A gateway had an order that this HSS did not give: it counts here and everywhere now.
+    OrderTakenUp {
+        /// The SIM.
+        imsi: Imsi,
+        /// Where it was found.
+        gateway: String,
+        /// What it is taken for.
+        verb: Verb,
+        /// Its version there.
+        version: u64,
+    },
+    /// A gateway's orders and those of the HSS are the same.
+    GatewayMerged {
+        /// The gateway.
+        gateway: String,
+        /// The instance of its journal.
+        instance: String,
+    },
+    /// A gateway does not say what it has.
+    GatewaySilent {
+        /// The gateway.
+        gateway: String,
+        /// Why.
+        why: String,
+    },
+    /// A bulk order is durable, and begins.
+    BulkOrdered {
+        /// The order.
+        bulk: CutId,
+        /// What was ordered.
+        verb: Verb,
+        /// Who.
+        actor: String,
+        /// Why.
+        reason: String,
+        /// For how many SIMs.
+        sims: usize,
+    },
+    /// Every SIM of a bulk order has its own order, or is refused.
+    BulkGiven {
+        /// The order.
+        bulk: CutId,
+    },
     /// An administrative call was refused.
     AdminRefused {
         /// The status of the answer.

@@ -14,7 +14,7 @@ use crate::seal::{KeyCheck, KeyId, NoKey};
 use crate::subscriber::row::{
     self, LocationRow, META_KEY, MetaRow, StateRow, SubscriberRow, Table, Unreadable,
 };
-use crate::subscriber::{Gateway, NewSubscriber, RowIx};
+use crate::subscriber::{Gateway, Isolation, NewSubscriber, RowIx};
 
 /// How far the reading of the store has come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -143,6 +143,8 @@ impl Hss {
                 let subscriber = self.subscribers.get_mut(ix).ok_or(Unreadable)?;
                 subscriber.state = state;
                 subscriber.set_standing(standing);
+                let imsi = subscriber.imsi;
+                self.note_standing(imsi, None);
             }
             Table::Location => {
                 let location: LocationRow = row::decode(value)?;
@@ -191,6 +193,19 @@ impl Hss {
                 self.equipment
                     .set(name.parse().map_err(|_| Unreadable)?, entry);
             }
+            Table::Isolation => {
+                let isolation: Isolation = row::decode(value)?;
+                let ix = self.loaded(key)?;
+                let subscriber = self.subscribers.get_mut(ix).ok_or(Unreadable)?;
+                subscriber.set_isolation(isolation);
+                let imsi = subscriber.imsi;
+                self.note_isolation(imsi, None);
+            }
+            Table::History => {
+                let imsi = row::imsi_of(key)?;
+                self.history.restore(imsi, row::decode(value)?);
+            }
+            Table::Bulk => self.bulks.restore(key, value).ok_or(Unreadable)?,
         }
         Ok(())
     }

@@ -18,8 +18,13 @@ use heiiki_types::{
 
 use crate::auc::sqn::Epoch;
 use crate::config::{HssConfig, Tokens};
+use crate::cut::Kind as OrderKind;
 use crate::cut::book::Book;
 use crate::equipment::Equipment;
+use crate::cut::bulk::Bulks;
+use crate::cut::expiry::Expiries;
+use crate::cut::history::History;
+use crate::cut::watch::Watch;
 use crate::event::Event;
 use crate::journal::Journal;
 use crate::load::Loading;
@@ -220,6 +225,16 @@ pub struct Hss {
     pub(crate) resets: Errands<Reset>,
     pub(crate) equipment: Equipment,
     pub(crate) cuts: Book,
+    pub(crate) bulks: Bulks,
+    pub(crate) history: History,
+    pub(crate) expiries: Expiries,
+    pub(crate) watches: Vec<Watch>,
+    /// SIMs whose bar is in force by an order.
+    pub(crate) barred: BTreeSet<Imsi>,
+    /// SIMs whose isolation is in force.
+    pub(crate) isolated: BTreeSet<Imsi>,
+    /// The highest version of an order for a SIM that a gateway was seen to have.
+    pub(crate) known_versions: BTreeMap<(Imsi, OrderKind), u64>,
     /// SIMs refused in this step, for t8.
     refused: Vec<Imsi>,
     /// Imports that came before the store was read.
@@ -275,6 +290,13 @@ impl Hss {
             resets: Errands::new(Kind::Reset),
             equipment: Equipment::default(),
             cuts: Book::default(),
+            bulks: Bulks::default(),
+            history: History::default(),
+            expiries: Expiries::default(),
+            watches: Vec::new(),
+            barred: BTreeSet::new(),
+            isolated: BTreeSet::new(),
+            known_versions: BTreeMap::new(),
             refused: Vec::new(),
             early: Vec::new(),
             shared: config.shared.then(Box::default),
@@ -355,13 +377,15 @@ impl Hss {
             subscribers: self.subscribers.len(),
         });
         self.endpoint.start(now.at);
-        self.take_up_orders(now);
+        self.take_up_orders();
         if self.shared.is_some() {
             // A row that is written anyway is sealed with the current key.
             self.look_at_changes(now);
         } else {
             self.begin_rotation(now);
         }
+        self.bulks.take_up(now.at);
+        self.watch_gateways(now);
     }
 
     fn handle_stream(&mut self, now: Now, input: StreamInput) {
@@ -439,6 +463,13 @@ impl Hss {
         for imsi in core::mem::take(&mut self.refused) {
             self.stamp_refusal(now, imsi);
         }
+        if self.phase == Phase::Serving {
+            self.pump_calls(now);
+            self.run_bulk(now);
+            self.pump_cancellations(now);
+            self.drain_endpoint(now);
+            self.expiries.arm(now);
+        }
         if self.journal.has_rows() {
             // A batch goes anyway: due marks travel with it.
             self.flush_marks();
@@ -495,6 +526,10 @@ impl Machine for Hss {
         self.endpoint.handle_timeout(now.at);
         self.drain_endpoint(now);
         self.run_due_calls(now);
+        if self.phase == Phase::Serving {
+            self.run_watches(now);
+            self.run_expiries(now);
+        }
         self.send_due_errands(now);
         if self.marks_due.is_some_and(|at| at <= now.at) {
             self.flush_marks();
@@ -511,6 +546,9 @@ impl Machine for Hss {
         [
             self.endpoint.poll_timeout(),
             self.cuts.poll_timeout(),
+            self.bulks.poll_timeout(),
+            self.expiries.poll_timeout(),
+            self.watch_timeout(),
             self.cancellations.poll_timeout(),
             self.updates.poll_timeout(),
             self.resets.poll_timeout(),

@@ -43,6 +43,8 @@ pub(crate) enum Deferred {
     Answer(Waiting),
     /// An order.
     Order(CutId),
+    /// A bulk order, and the call that waits for it.
+    Bulk(CallId, u64),
     /// The reply to an import.
     Imported(CallId, Taken),
     /// The reply to a change.
@@ -134,6 +136,7 @@ impl Hss {
             Deferred::SealedAgain(rows) => self.sealed_again(now, rows),
             Deferred::Answer(waiting) => self.go_on(now, waiting),
             Deferred::Order(id) => self.order_is_durable(now, id),
+            Deferred::Bulk(call, id) => self.bulk_is_durable(now, call, id),
             Deferred::Imported(call, taken) => self.reply_to_import(call, taken),
             Deferred::Reply(call, response) => self.reply(call, response),
         }
@@ -145,7 +148,7 @@ impl Hss {
             Deferred::Mark(..) | Deferred::New(..) | Deferred::SealedAgain(_) => {}
             Deferred::Answer(waiting) => self.give_up(now, waiting),
             Deferred::Order(id) => self.order_is_lost(id),
-            Deferred::Imported(call, _) | Deferred::Reply(call, _) => {
+            Deferred::Imported(call, _) | Deferred::Reply(call, _) | Deferred::Bulk(call, _) => {
                 let response = Refusal::DiskFailed.response::<()>(None);
                 self.reply(call, response);
             }

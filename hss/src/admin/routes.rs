@@ -9,11 +9,13 @@ use super::Role;
 use super::equipment::{
     BindingBody, BindingView, EquipmentList, EquipmentRow, ListBody, ResetBody, ResetView,
 };
-use super::orders::{OrderBody, StampsBody};
+use super::orders::{BulkBody, BulkList, OrderBody, StampsBody};
 use super::refusal::Body;
 use super::route::{Parameter, Route};
 use super::rows::NewSubscribers;
 use super::views::{CutList, Detail, SubscriberList};
+use crate::cut::bulk::BulkView;
+use crate::cut::history::HistoryView;
 use crate::cut::{Certificate, CutId};
 use crate::node::Hss;
 use crate::provision::Taken;
@@ -35,6 +37,10 @@ const AFTER_EQUIPMENT: Parameter =
     Parameter::new::<String>("after", "Where the page begins: `next` of the page before");
 const BEFORE: Parameter =
     Parameter::new::<CutId>("before", "Where the page begins: `next` of the page before");
+
+const OPEN: Parameter = Parameter::new::<bool>("open", "Only orders that somebody has not done");
+const PLACE: Parameter =
+    Parameter::new::<usize>("after", "Where the page begins: `next` of the page before");
 
 /// Every call. The first row whose path fits is taken.
 pub(crate) const ROUTES: &[Route] = &[
@@ -141,10 +147,61 @@ pub(crate) const ROUTES: &[Route] = &[
         .does("Let MMEs register their UEs anew, after a loss of data or a restore from a backup")
         .takes::<ResetBody>()
         .answers::<ResetView>(),
+    Route::post("/v1/subscribers/{imsi}/isolate", "isolate", |hss, call| {
+        hss.give_order(call, Verb::Isolate)
+    })
+    .does("Leave a SIM its session and its tenant's quarantine prefixes, and nothing else")
+    .role(Role::CutOnly)
+    .takes::<OrderBody>()
+    .answers::<Certificate<'static>>()
+    .fails(&[404, 409]),
+    Route::post("/v1/subscribers/{imsi}/release", "release", |hss, call| {
+        hss.give_order(call, Verb::Release)
+    })
+    .does("End an isolation")
+    .role(Role::Operate)
+    .takes::<OrderBody>()
+    .answers::<Certificate<'static>>()
+    .fails(&[404, 409]),
+    Route::post(
+        "/v1/subscribers/{imsi}/delete-session",
+        "delete_session",
+        |hss, call| hss.give_order(call, Verb::DeleteSession),
+    )
+    .does("End the sessions of a SIM; its UE may come back at once")
+    .role(Role::Operate)
+    .takes::<OrderBody>()
+    .answers::<Certificate<'static>>()
+    .fails(&[404]),
+    Route::get(
+        "/v1/subscribers/{imsi}/history",
+        "show_history",
+        Hss::show_history,
+    )
+    .does("Show the last orders for a SIM: who, when, why, and what came of it")
+    .role(Role::Reader)
+    .answers::<HistoryView<'static>>()
+    .fails(&[404]),
+    Route::post("/v1/bulk", "give_bulk_order", Hss::give_bulk)
+        .does("Give one order for many SIMs; it goes on after its answer, and over a restart")
+        .role(Role::CutOnly)
+        .takes::<BulkBody>()
+        .with_status(&[202])
+        .answers::<BulkView<'static>>(),
+    Route::get("/v1/bulk", "list_bulk_orders", Hss::list_bulk)
+        .does("List the numbers of bulk orders, the newest first")
+        .role(Role::Reader)
+        .answers::<BulkList>(),
+    Route::get("/v1/bulk/{bulk}", "show_bulk_order", Hss::show_bulk)
+        .does("Show how far a bulk order is, and what became of each SIM")
+        .role(Role::Reader)
+        .query(&[PLACE, LIMIT])
+        .answers::<BulkView<'static>>()
+        .fails(&[404]),
     Route::get("/v1/cuts", "list_cuts", Hss::list_cuts)
         .does("List orders, the newest first")
         .role(Role::Reader)
-        .query(&[BEFORE, LIMIT])
+        .query(&[BEFORE, LIMIT, OPEN])
         .answers::<CutList<'static>>(),
     Route::get("/v1/cuts/{cut}", "show_cut", Hss::show_cut)
         .does("Show the certificate of an order")

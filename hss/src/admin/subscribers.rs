@@ -6,6 +6,7 @@ use super::refusal::Refusal;
 use super::route::Call;
 use super::rows::NewSubscribers;
 use super::views;
+use crate::cut::Kind;
 use crate::node::Hss;
 
 impl Hss {
@@ -27,7 +28,7 @@ impl Hss {
             .subscribers
             .by_imsi(imsi)
             .ok_or(Refusal::NoSubscriber)?;
-        let cut = self.cuts.latest_of(imsi);
+        let cut = self.cuts.latest_of(imsi, Kind::Bar);
         let shown = views::subscriber(&self.subscribers, subscriber, cut);
         Ok(Some(shown))
     }

@@ -39,6 +39,15 @@ struct LocationView<'a> {
 }
 
 #[derive(Serialize, JsonSchema)]
+struct IsolationView<'a> {
+    version: u64,
+    actor: &'a str,
+    reason: &'a str,
+    since: String,
+    expires: Option<String>,
+}
+
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct Detail<'a> {
     imsi: Imsi,
     msisdn: Option<Msisdn>,
@@ -49,6 +58,9 @@ pub(crate) struct Detail<'a> {
     actor: &'a str,
     reason: &'a str,
     since: Option<String>,
+    /// When the state ends by itself; never without it.
+    expires: Option<String>,
+    isolation: Option<IsolationView<'a>>,
     cut: Option<CutId>,
     seq: u64,
     apns: Vec<SubscribedApn>,
@@ -129,6 +141,17 @@ pub(super) fn subscriber(
         actor: &standing.actor,
         reason: &standing.reason,
         since: (standing.version != 0).then(|| standing.at.to_string()),
+        expires: standing.expires.map(|at| at.to_string()),
+        isolation: subscriber
+            .isolation()
+            .filter(|i| i.isolated)
+            .map(|i| IsolationView {
+                version: i.standing.version,
+                actor: &i.standing.actor,
+                reason: &i.standing.reason,
+                since: i.standing.at.to_string(),
+                expires: i.standing.expires.map(|at| at.to_string()),
+            }),
         cut,
         seq: subscriber.counter.seq(),
         apns: store.apns(subscriber),

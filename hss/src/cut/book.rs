@@ -1,11 +1,11 @@
 //! All orders that the HSS remembers, and the calls to gateways that are under way.
 
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::string::String;
 
 use heiiki_types::{CallId, Imsi, Instant};
 
-use super::{Cut, CutId};
+use super::{Cut, CutId, Kind};
 
 /// One gateway's part of one order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -14,11 +14,20 @@ pub(crate) struct LegId {
     pub(crate) gateway: usize,
 }
 
+/// What a call to a gateway is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Asked {
+    /// Its part of an order.
+    Leg(LegId),
+    /// What it has: by its place in the configuration.
+    Watch(usize),
+}
+
 /// What is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Due {
     /// A gateway has not answered this call in time.
-    Late(CallId, LegId),
+    Late(Asked),
     /// It is time to tell a gateway again.
     Again(LegId),
 }
@@ -27,10 +36,12 @@ pub(crate) enum Due {
 #[derive(Default)]
 pub(crate) struct Book {
     cuts: BTreeMap<CutId, Cut>,
-    latest: BTreeMap<Imsi, CutId>,
-    calls: BTreeMap<CallId, (Instant, LegId)>,
+    latest: BTreeMap<(Imsi, Kind), CutId>,
+    calls: BTreeMap<CallId, (Instant, Asked)>,
     late: BTreeSet<(Instant, CallId)>,
     again: BTreeSet<(Instant, LegId)>,
+    /// Parts of orders that are told when fewer calls are under way.
+    queued: VecDeque<LegId>,
     last_call: u64,
 }
 
@@ -43,8 +54,9 @@ impl Book {
         self.cuts.get_mut(&id)
     }
 
-    pub(crate) fn latest_of(&self, imsi: Imsi) -> Option<CutId> {
-        self.latest.get(&imsi).copied()
+    /// The latest order of a kind for a SIM.
+    pub(crate) fn latest_of(&self, imsi: Imsi, kind: Kind) -> Option<CutId> {
+        self.latest.get(&(imsi, kind)).copied()
     }
 
     /// Orders from `before` downwards, the newest first.
@@ -63,14 +75,15 @@ impl Book {
         self.cuts.insert(cut.id(), cut);
     }
 
-    /// Makes an order the latest of its SIM. Tells which one it replaces; when there is a later
+    /// Makes an order the latest of its kind for its SIM. Tells which one it replaces; when there is a later
     /// one already, that is the order itself.
     pub(crate) fn make_latest(&mut self, id: CutId) -> Option<CutId> {
-        let imsi = self.get(id)?.imsi;
-        match self.latest_of(imsi) {
+        let cut = self.get(id)?;
+        let (imsi, kind) = (cut.imsi, cut.kind());
+        match self.latest_of(imsi, kind) {
             Some(latest) if latest > id => Some(id),
             latest => {
-                self.latest.insert(imsi, id);
+                self.latest.insert((imsi, kind), id);
                 latest.filter(|l| *l != id)
             }
         }
@@ -85,28 +98,46 @@ impl Book {
             .cuts
             .values()
             .find(|c| c.is_closed() && c.reply.is_none())?;
-        let (id, imsi) = (oldest.id(), oldest.imsi);
+        let (id, imsi, kind) = (oldest.id(), oldest.imsi, oldest.kind());
         self.cuts.remove(&id);
-        if self.latest_of(imsi) == Some(id) {
-            self.latest.remove(&imsi);
+        if self.latest_of(imsi, kind) == Some(id) {
+            self.latest.remove(&(imsi, kind));
         }
         Some(id)
     }
 
     /// Numbers a call to a gateway and sets its deadline.
-    pub(crate) fn call(&mut self, leg: LegId, deadline: Instant) -> CallId {
+    pub(crate) fn call(&mut self, asked: Asked, deadline: Instant) -> CallId {
         self.last_call += 1;
         let call = CallId(self.last_call);
-        self.calls.insert(call, (deadline, leg));
+        self.calls.insert(call, (deadline, asked));
         self.late.insert((deadline, call));
         call
     }
 
     /// The call is over: answered, failed or late. An answer that comes after that finds nothing.
-    pub(crate) fn end_call(&mut self, call: CallId) -> Option<LegId> {
-        let (deadline, leg) = self.calls.remove(&call)?;
+    pub(crate) fn end_call(&mut self, call: CallId) -> Option<Asked> {
+        let (deadline, asked) = self.calls.remove(&call)?;
         self.late.remove(&(deadline, call));
-        Some(leg)
+        Some(asked)
+    }
+
+    /// How many calls are under way.
+    pub(crate) fn calls_under_way(&self) -> usize {
+        self.calls.len()
+    }
+
+    /// Tells a gateway when its turn comes.
+    pub(crate) fn queue(&mut self, leg: LegId) {
+        self.queued.push_back(leg);
+    }
+
+    /// Whose turn it is, when fewer than `limit` calls are under way.
+    pub(crate) fn next_queued(&mut self, limit: usize) -> Option<LegId> {
+        if self.calls.len() >= limit {
+            return None;
+        }
+        self.queued.pop_front()
     }
 
     /// Tells a gateway again at `at`.
@@ -128,8 +159,7 @@ impl Book {
     /// What is due at `now`; each is told once.
     pub(crate) fn due(&mut self, now: Instant) -> Option<Due> {
         if let Some((_, call)) = self.late.first().copied().filter(|(at, _)| *at <= now) {
-            let leg = self.end_call(call)?;
-            return Some(Due::Late(call, leg));
+            return Some(Due::Late(self.end_call(call)?));
         }
         let (at, leg) = self.again.first().copied().filter(|(at, _)| *at <= now)?;
         self.again.remove(&(at, leg));

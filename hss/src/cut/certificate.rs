@@ -35,6 +35,8 @@ struct GatewayView<'a> {
     gateway: &'a str,
     observable: bool,
     attempts: u32,
+    /// How often it was told again because it had lost the order.
+    retold: u32,
     answered: Option<u64>,
     clock_compares: Option<bool>,
     sessions: Option<u64>,
@@ -59,6 +61,10 @@ pub(crate) struct Certificate<'a> {
     from: State,
     to: State,
     at: String,
+    /// When the order ends by itself; never without it.
+    expires: Option<String>,
+    /// The bulk order that it is part of.
+    bulk: Option<CutId>,
     boot: &'a str,
     verdict: Verdict,
     dark: bool,
@@ -100,7 +106,7 @@ impl<'a> Certificate<'a> {
         let verdict = cut.verdict();
         Self {
             cut: cut.id(),
-            version: cut.id,
+            version: cut.version,
             imsi: cut.imsi,
             verb: cut.verb,
             who: &cut.actor,
@@ -108,6 +114,8 @@ impl<'a> Certificate<'a> {
             from: cut.from,
             to: cut.to,
             at: cut.wall.to_string(),
+            expires: cut.expires.map(|at| at.to_string()),
+            bulk: cut.bulk.map(CutId),
             boot: &cut.boot,
             verdict,
             dark: cut.is_dark(),
@@ -158,6 +166,7 @@ fn gateway_view(leg: &GatewayLeg) -> GatewayView<'_> {
         gateway: &leg.name,
         observable: leg.observable,
         attempts: leg.attempts,
+        retold: leg.retold,
         answered: answer.map(|a| a.at.as_micros()),
         clock_compares: answer.map(|a| a.comparable),
         sessions: answer.map(|a| a.sessions),
@@ -195,7 +204,7 @@ fn time_to_cut(cut: &Cut) -> Option<TimeToCut> {
 /// What the certificate cannot vouch for.
 fn not_observable(cut: &Cut) -> Vec<String> {
     let mut lines = Vec::new();
-    if !cut.verb.is_cut() {
+    if !cut.verb.takes_away() {
         return lines;
     }
     for apn in &cut.unlisted {
@@ -209,6 +218,9 @@ fn not_observable(cut: &Cut) -> Vec<String> {
             leg.name
         ));
     }
+    if !cut.verb.is_cut() {
+        return lines;
+    }
     if cut.nodes.is_empty() {
         lines.push("t2, t3: no MME was serving the SIM".to_string());
     } else if cut.t6.is_none() {
@@ -219,8 +231,11 @@ fn not_observable(cut: &Cut) -> Vec<String> {
             .gateways
             .iter()
             .all(|g| g.answer.as_ref().is_some_and(|a| a.t7.is_some()));
-    if !records_closed {
+    let accounting = |g: &GatewayLeg| g.answer.as_ref().is_some_and(|a| a.accounting);
+    if !records_closed && cut.gateways.iter().any(accounting) {
         lines.push("t7: no charging record was reported closed".to_string());
+    } else if !records_closed {
+        lines.push("t7: not observable, since no accounting is configured".to_string());
     }
     if cut.committed && cut.t1.is_none() {
         lines.push("t1: the commit is durable, but its time was lost in a restart".to_string());

@@ -4,7 +4,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use heiiki_types::{HttpRequest, HttpResponse, Imsi, Instant, Method, Token};
+use heiiki_types::{HttpRequest, HttpResponse, Imsi, Instant, Method, Token, WallTime};
 use serde::{Deserialize, Serialize};
 
 use super::{Cut, CutId, GatewayAnswer};
@@ -29,6 +29,23 @@ struct Bar<'a> {
 }
 
 #[derive(Serialize)]
+struct Isolation<'a> {
+    imsi: Imsi,
+    cut: CutId,
+    version: u64,
+    reason: &'a str,
+    actor: &'a str,
+}
+
+#[derive(Serialize)]
+struct Deletion<'a> {
+    imsi: Imsi,
+    /// Sessions that began later stay: the call may have to be said again.
+    not_after: WallTime,
+    actor: &'a str,
+}
+
+#[derive(Serialize)]
 struct Lift<'a> {
     cut: CutId,
     version: u64,
@@ -48,12 +65,31 @@ struct Answer {
     boot: String,
     packets_after_t0: Option<u64>,
     purged: Option<u64>,
+    accounting: String,
+    pub(super) instance: String,
 }
 
-/// What a gateway says when it does not take an order.
-#[derive(Deserialize)]
-struct Overruled {
-    version: u64,
+/// What a gateway says when it does not take an order: the one that counts there.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub(crate) struct Overruled {
+    pub(crate) version: u64,
+    /// Whether that one is in force, and not the lift of one.
+    #[serde(default = "in_force")]
+    pub(crate) in_force: bool,
+    #[serde(default)]
+    pub(crate) reason: String,
+    #[serde(default)]
+    pub(crate) actor: String,
+}
+
+const fn in_force() -> bool {
+    true
+}
+
+/// The instance of its journal that a gateway names in an answer.
+pub(crate) fn instance(response: &HttpResponse) -> Option<String> {
+    let answer: Answer = serde_json::from_slice(&response.body).ok()?;
+    Some(answer.instance).filter(|i| !i.is_empty())
 }
 
 /// Why a gateway has not done its part.
@@ -61,8 +97,8 @@ struct Overruled {
 pub(crate) enum Trouble {
     /// It is to be told again.
     Again(String),
-    /// It has a later order for the SIM, by this version: telling it again changes nothing.
-    Overruled(u64),
+    /// It has a later order for the SIM: telling it again changes nothing.
+    Overruled(Overruled),
 }
 
 impl Trouble {
@@ -73,29 +109,54 @@ impl Trouble {
 
 /// The call that carries an order to a gateway.
 pub(crate) fn request(cut: &Cut, token: &Token) -> HttpRequest {
-    let version = cut.id().version();
-    let (target, body) = if cut.verb.is_cut() {
-        let bar = Bar {
-            imsi: cut.imsi,
-            cut: cut.id(),
-            version,
-            verb: cut.verb,
-            reason: &cut.reason,
-            actor: &cut.actor,
-            cause: REACTIVATION_DISALLOWED,
-            t0: cut.t0,
-            boot: &cut.boot,
-        };
-        (String::from("/v1/bars"), serde_json::to_vec(&bar))
-    } else {
-        let lift = Lift {
-            cut: cut.id(),
-            version,
-            reason: &cut.reason,
-            actor: &cut.actor,
-        };
-        let target = format!("/v1/bars/{}/lift", cut.imsi);
-        (target, serde_json::to_vec(&lift))
+    let (id, version) = (cut.id(), cut.version);
+    let (imsi, reason, actor) = (cut.imsi, &cut.reason, &cut.actor);
+    let lift = Lift {
+        cut: id,
+        version,
+        reason,
+        actor,
+    };
+    let (target, body) = match cut.verb {
+        Verb::Pause | Verb::Suspend | Verb::Terminate => {
+            let bar = Bar {
+                imsi,
+                cut: id,
+                version,
+                verb: cut.verb,
+                reason,
+                actor,
+                cause: REACTIVATION_DISALLOWED,
+                t0: cut.t0,
+                boot: &cut.boot,
+            };
+            (String::from("/v1/bars"), serde_json::to_vec(&bar))
+        }
+        Verb::Isolate => {
+            let isolation = Isolation {
+                imsi,
+                cut: id,
+                version,
+                reason,
+                actor,
+            };
+            let target = String::from("/v1/isolations");
+            (target, serde_json::to_vec(&isolation))
+        }
+        Verb::DeleteSession => {
+            let deletion = Deletion {
+                imsi,
+                not_after: cut.wall,
+                actor,
+            };
+            let target = String::from("/v1/delete-session");
+            (target, serde_json::to_vec(&deletion))
+        }
+        Verb::Resume => (format!("/v1/bars/{imsi}/lift"), serde_json::to_vec(&lift)),
+        Verb::Release => {
+            let target = format!("/v1/isolations/{imsi}/release");
+            (target, serde_json::to_vec(&lift))
+        }
     };
     HttpRequest {
         method: Method::Post,
@@ -114,15 +175,16 @@ pub(crate) fn read(
     response: &HttpResponse,
 ) -> Result<GatewayAnswer, Trouble> {
     if response.status == 409
-        && let Ok(Overruled { version }) = serde_json::from_slice(&response.body)
+        && let Ok(overruled) = serde_json::from_slice(&response.body)
     {
-        return Err(Trouble::Overruled(version));
+        return Err(Trouble::Overruled(overruled));
     }
     // A gateway that knows of no bar has nothing to lift.
-    let nothing_to_lift = !cut.verb.is_cut() && response.status == 404;
+    let nothing_to_lift = !cut.verb.takes_away() && response.status == 404;
     if !nothing_to_lift && !(200..300).contains(&response.status) {
         let why = match response.status {
-            401 | 403 => ": the token of the cut-only role is not the gateway's",
+            401 | 403 => ": the token is not the gateway's, or may not do this",
+            507 => ": it keeps as many orders as it can, and this one is not in force",
             _ => "",
         };
         return Err(Trouble::Again(format!("status {}{why}", response.status)));
@@ -140,7 +202,7 @@ pub(crate) fn read(
         answer.t5_uplink.or(bar_is_enough),
         answer.t5_downlink.or(bar_is_enough),
     );
-    if cut.verb.is_cut() && (t5_uplink.is_none() || t5_downlink.is_none()) {
+    if cut.verb.takes_away() && (t5_uplink.is_none() || t5_downlink.is_none()) {
         return Err(Trouble::again(
             "the answer does not say that the workers are past the bar",
         ));
@@ -156,6 +218,7 @@ pub(crate) fn read(
         t7: stamp(answer.t7),
         packets_after_t0: answer.packets_after_t0,
         purged: answer.purged,
+        accounting: answer.t7.is_some() || !matches!(answer.accounting.as_str(), "" | "none"),
     })
 }
 

@@ -2,7 +2,8 @@
 //!
 //! A cut is an order: a bar for one IMSI with a version, told to every gateway of the SIM's access
 //! points and to its MME **in parallel, and before the commit to disk**, since failing closed is
-//! safe. A resume is an order with a higher version, told after its commit.
+//! safe. A resume is an order with a higher version, told after its commit. Isolations and their
+//! releases go the same way, without the MME; the end of sessions by name is told to gateways only.
 //!
 //! Every order keeps its stamps:
 //!
@@ -15,7 +16,7 @@
 //! | t4 | a gateway has the bar |
 //! | t5 | the last worker there is past its boundary, uplink and downlink |
 //! | t6 | the detach is accepted or given up |
-//! | t7 | the gateway closed the charging record |
+//! | t7 | accounting stopped and the charging record closed, where there is any |
 //! | t8 | the first refusal of the SIM afterwards |
 //!
 //! Only t0 <= t1, t0 <= t2 <= t3 and t0 <= t4 <= t5 hold; the branches run side by side.
@@ -31,14 +32,19 @@ use serde::{Deserialize, Serialize};
 use crate::subscriber::{State, Verb};
 
 pub(crate) mod book;
+pub(crate) mod bulk;
 mod certificate;
+pub(crate) mod expiry;
 pub(crate) mod gateway;
+pub(crate) mod history;
 pub(crate) mod procedure;
+pub(crate) mod watch;
 
 pub(crate) use certificate::Certificate;
 
-/// The number of an order. Also the version of its bar: it rises from order to order, across
-/// crashes too, since the durable epoch is its upper part.
+/// The number of an order. It rises from order to order, across crashes too, since the durable
+/// epoch is its upper part. The version of its bar is the same number, unless a gateway has a later
+/// order for the SIM: then it is above that one.
 #[derive(schemars::JsonSchema)]
 #[schemars(with = "alloc::string::String")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -54,6 +60,9 @@ pub(crate) const ORDER_STEP: u64 = 1_000;
 /// The distance between the numbers of two front ends that take the same step.
 pub(crate) const FRONT_END_STEP: u64 = 30;
 
+/// The greatest version that a gateway takes.
+pub(crate) const MAX_VERSION: u64 = (1 << 53) - 1;
+
 impl CutId {
     /// Which front end gave the order, by its first IND value.
     pub(crate) const fn front_end(self) -> u8 {
@@ -61,9 +70,31 @@ impl CutId {
         low
     }
 
-    /// The version that the bar or its lift carries.
-    pub const fn version(self) -> u64 {
+    /// The number.
+    pub const fn number(self) -> u64 {
         self.0
+    }
+}
+
+/// What an order is about. The latest order of a kind counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Kind {
+    /// Whether the SIM is barred.
+    Bar,
+    /// Whether the SIM is isolated.
+    Isolation,
+    /// The sessions that it has.
+    Session,
+}
+
+impl Verb {
+    /// What an order with this verb is about.
+    pub(crate) const fn kind(self) -> Kind {
+        match self {
+            Self::Pause | Self::Suspend | Self::Resume | Self::Terminate => Kind::Bar,
+            Self::Isolate | Self::Release => Kind::Isolation,
+            Self::DeleteSession => Kind::Session,
+        }
     }
 }
 
@@ -117,8 +148,12 @@ pub enum Verdict {
     /// Dark, and the MME has answered, the UE is gone and the records are closed, as far as each
     /// of these can be observed.
     Clean,
-    /// Service is back at every observable gateway: the end of a resume.
+    /// Service is back at every observable gateway: the end of a resume or of a release.
     Lifted,
+    /// Every observable gateway lets the SIM reach the quarantine prefixes only.
+    Isolated,
+    /// The sessions that the SIM had at every observable gateway are gone.
+    Ended,
     /// A later order for the same SIM took its place before it was done.
     Superseded,
 }
@@ -139,6 +174,8 @@ pub(crate) struct GatewayAnswer {
     pub(crate) t7: Option<Instant>,
     pub(crate) packets_after_t0: Option<u64>,
     pub(crate) purged: Option<u64>,
+    /// Whether the gateway keeps charging records, so that there is a t7.
+    pub(crate) accounting: bool,
 }
 
 /// The part of an order that one gateway has to do.
@@ -150,11 +187,17 @@ pub(crate) struct GatewayLeg {
     pub(crate) attempts: u32,
     pub(crate) answer: Option<GatewayAnswer>,
     pub(crate) error: Option<String>,
+    /// How often it was told again after it had answered, because it had lost the order.
+    pub(crate) retold: u32,
+    /// It has lost the order, and has not been told again yet. After a restart every gateway is
+    /// compared anew.
+    #[serde(skip)]
+    pub(crate) redo: bool,
 }
 
 impl GatewayLeg {
-    const fn is_open(&self) -> bool {
-        self.observable && self.answer.is_none()
+    pub(crate) const fn is_open(&self) -> bool {
+        self.observable && (self.answer.is_none() || self.redo)
     }
 }
 
@@ -172,6 +215,8 @@ pub(crate) struct NodeLeg {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Cut {
     pub(crate) id: u64,
+    /// What the bar, or its lift, carries: the highest counts at a gateway.
+    pub(crate) version: u64,
     pub(crate) imsi: Imsi,
     pub(crate) verb: Verb,
     pub(crate) actor: String,
@@ -179,6 +224,10 @@ pub(crate) struct Cut {
     pub(crate) from: State,
     pub(crate) to: State,
     pub(crate) wall: WallTime,
+    /// When it ends by itself; never without it.
+    pub(crate) expires: Option<WallTime>,
+    /// The bulk order that it is part of.
+    pub(crate) bulk: Option<u64>,
     /// The boot whose clock the stamps are of.
     pub(crate) boot: String,
     pub(crate) t0: Instant,
@@ -214,6 +263,10 @@ impl Cut {
         CutId(self.id)
     }
 
+    pub(crate) const fn kind(&self) -> Kind {
+        self.verb.kind()
+    }
+
     /// Whether everything that can be done by telling others is done.
     pub(crate) fn is_closed(&self) -> bool {
         self.superseded
@@ -235,9 +288,8 @@ impl Cut {
     /// Dark: committed, and every listed gateway past its boundary in both directions.
     pub(crate) fn is_dark(&self) -> bool {
         let past = |g: &GatewayLeg| {
-            g.answer
-                .as_ref()
-                .is_some_and(|a| a.t5_uplink.is_some() && a.t5_downlink.is_some())
+            let past = |a: &GatewayAnswer| a.t5_uplink.is_some() && a.t5_downlink.is_some();
+            !g.redo && g.answer.as_ref().is_some_and(past)
         };
         self.verb.is_cut()
             && self.committed
@@ -247,15 +299,22 @@ impl Cut {
 
     pub(crate) fn verdict(&self) -> Verdict {
         let told = !self.gateways.iter().any(GatewayLeg::is_open);
-        if !self.verb.is_cut() && self.committed && told {
-            Verdict::Lifted
+        let done = self.committed && told && (self.is_observable() || !self.verb.takes_away());
+        let when_done = match self.verb {
+            Verb::Resume | Verb::Release => Some(Verdict::Lifted),
+            Verb::Isolate => Some(Verdict::Isolated),
+            Verb::DeleteSession => Some(Verdict::Ended),
+            Verb::Pause | Verb::Suspend | Verb::Terminate => None,
+        };
+        if let Some(verdict) = when_done.filter(|_| done) {
+            verdict
         } else if self.is_dark() && self.nodes.iter().all(|n| n.t3.is_some()) {
             Verdict::Clean
         } else if self.is_dark() {
             Verdict::Dark
         } else if self.superseded {
             Verdict::Superseded
-        } else if self.verb.is_cut() && self.committed && told && !self.is_observable() {
+        } else if self.verb.takes_away() && self.committed && told && !self.is_observable() {
             Verdict::NotObservable
         } else {
             Verdict::Open

@@ -4,20 +4,21 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use heiiki_diameter::s6a::CancellationType;
-use heiiki_types::{CallId, HttpResponse, Imsi, Instant, Now};
+use heiiki_types::{CallId, HttpResponse, Imsi, Instant, Now, WallTime};
 
-use super::book::{Due, LegId, short};
-use super::gateway::Trouble;
+use super::book::{Asked, Due, LegId, short};
+use super::gateway::{Overruled, Trouble};
+use super::watch::Found;
 use super::{
-    Certificate, Cut, CutId, FRONT_END_STEP, GatewayLeg, NodeLeg, ORDER_STEP, ORDERS_OF_AN_EPOCH,
-    Stamp, gateway,
+    Certificate, Cut, CutId, FRONT_END_STEP, GatewayAnswer, GatewayLeg, Kind, MAX_VERSION, NodeLeg,
+    ORDER_STEP, ORDERS_OF_AN_EPOCH, Stamp, gateway,
 };
 use crate::admin::Refusal;
 use crate::event::Event;
 use crate::node::{Hss, Output};
 use crate::storage::Deferred;
 use crate::subscriber::row::{self, StateRow, Table};
-use crate::subscriber::{ServingNode, Standing, State, StateEvent, Verb};
+use crate::subscriber::{Isolation, ServingNode, Standing, State, StateEvent, Verb};
 
 /// What an operator's call says besides the verb.
 #[derive(Clone, Debug)]
@@ -26,13 +27,36 @@ pub(crate) struct Order {
     pub(crate) verb: Verb,
     pub(crate) actor: String,
     pub(crate) reason: String,
+    /// When it ends by itself; never without it.
+    pub(crate) expires: Option<WallTime>,
+    /// The bulk order that it is part of.
+    pub(crate) bulk: Option<u64>,
+}
+
+impl Order {
+    /// An order without a reason and without an end.
+    pub(crate) const fn new(imsi: Imsi, verb: Verb) -> Self {
+        Self {
+            imsi,
+            verb,
+            actor: String::new(),
+            reason: String::new(),
+            expires: None,
+            bulk: None,
+        }
+    }
 }
 
 impl Hss {
-    /// Carries out an operator's call. The reply follows when the commit is decided and every
-    /// gateway has been told once.
-    pub(crate) fn order(&mut self, now: Now, call: CallId, order: Order) -> Result<(), Refusal> {
-        let id = self.next_order(order.imsi)?;
+    /// Carries out an order. The reply to its call, if there is one, follows when the commit is
+    /// decided and every gateway has been told once.
+    pub(crate) fn order(
+        &mut self,
+        now: Now,
+        call: Option<CallId>,
+        order: Order,
+    ) -> Result<CutId, Refusal> {
+        let id = self.next_order(Some(order.imsi))?;
         let subscriber = self
             .subscribers
             .by_imsi_mut(order.imsi)
@@ -44,11 +68,11 @@ impl Hss {
                 state: from,
                 verb: order.verb,
             })?;
-        if self.journal.is_stuck() && !order.verb.is_cut() {
+        if self.journal.is_stuck() && !order.verb.takes_away() {
             return Err(Refusal::DiskFailed);
         }
         let mut cut = self.new_cut(now, (id, from, to), order);
-        cut.reply = Some(call);
+        cut.reply = call;
         self.tell(Event::CutStamp {
             cut: id,
             imsi: cut.imsi,
@@ -56,19 +80,19 @@ impl Hss {
             at: now.at.as_micros(),
             node: None,
         });
-        if cut.verb.is_cut() {
+        if cut.verb.takes_away() {
             self.cut(now, cut);
         } else {
             self.resume(now, cut);
         }
-        Ok(())
+        Ok(id)
     }
 
     /// The number of a new order: above all of this start, and above the last one for its SIM, which
     /// another front end may have given.
-    fn next_order(&mut self, imsi: Imsi) -> Result<CutId, Refusal> {
+    pub(crate) fn next_order(&mut self, imsi: Option<Imsi>) -> Result<CutId, Refusal> {
         let first = self.first_order();
-        let last = self.subscribers.by_imsi(imsi);
+        let last = imsi.and_then(|imsi| self.subscribers.by_imsi(imsi));
         let last = last
             .map_or(0, |s| s.standing().version)
             .saturating_sub(first)
@@ -118,9 +142,12 @@ impl Hss {
             attempts: 0,
             answer: None,
             error: None,
+            retold: 0,
+            redo: false,
         };
         Cut {
-            id: id.version(),
+            id: id.0,
+            version: self.version_above(id, order.imsi).min(MAX_VERSION),
             imsi: order.imsi,
             verb: order.verb,
             actor: order.actor,
@@ -128,6 +155,8 @@ impl Hss {
             from,
             to,
             wall: now.wall,
+            expires: order.expires,
+            bulk: order.bulk,
             boot: self.config.boot.clone(),
             t0: now.at,
             t1: None,
@@ -149,6 +178,16 @@ impl Hss {
     fn cut(&mut self, now: Now, mut cut: Cut) {
         let (id, imsi) = (cut.id(), cut.imsi);
         let standing = self.change_state(now, &cut);
+        if !cut.verb.is_cut() {
+            let legs = cut.gateways.len();
+            self.cuts.enter(cut);
+            self.make_latest(id);
+            for gateway in 0..legs {
+                self.tell_gateway(now, LegId { cut: id, gateway });
+            }
+            self.commit(now, id, standing);
+            return;
+        }
         // A location update that waits for the disk is answered first, so that the cancellation
         // comes after the answer on the same connection.
         let mut nodes = self.take_over_cancellations(imsi);
@@ -160,7 +199,7 @@ impl Hss {
         nodes.extend(location.cloned());
         let nodes = distinct(nodes);
         cut.nodes = nodes.iter().map(|n| new_node_leg(&n.host)).collect();
-        let legs = cut.gateways.len();
+        let (legs, is_bulk) = (cut.gateways.len(), cut.bulk.is_some());
         self.cuts.enter(cut);
         self.make_latest(id);
         for gateway in 0..legs {
@@ -168,7 +207,11 @@ impl Hss {
         }
         for node in nodes {
             let kind = CancellationType::SUBSCRIPTION_WITHDRAWAL;
-            self.cancel_location(now, imsi, node, kind, Some(id));
+            if is_bulk {
+                self.cancel_location_later(imsi, node, kind, id);
+            } else {
+                self.cancel_location(now, imsi, node, kind, Some(id));
+            }
         }
         self.commit(now, id, standing);
     }
@@ -188,8 +231,23 @@ impl Hss {
             ..standing_of(cut)
         };
         if let Some(subscriber) = self.subscribers.by_imsi_mut(cut.imsi) {
-            subscriber.state = cut.to;
-            subscriber.set_standing(standing.clone());
+            match cut.kind() {
+                Kind::Bar => {
+                    let before = subscriber.standing().expires;
+                    subscriber.state = cut.to;
+                    subscriber.set_standing(standing.clone());
+                    self.note_standing(cut.imsi, before);
+                }
+                Kind::Isolation => {
+                    let before = subscriber.isolation().and_then(|i| i.standing.expires);
+                    subscriber.set_isolation(Isolation {
+                        isolated: cut.verb == Verb::Isolate,
+                        standing: standing.clone(),
+                    });
+                    self.note_isolation(cut.imsi, before);
+                }
+                Kind::Session => {}
+            }
         }
         if cut.from != cut.to {
             self.tell(Event::StateChanged {
@@ -199,7 +257,15 @@ impl Hss {
                 verb: Some(cut.verb),
                 actor: cut.actor.clone(),
                 reason: cut.reason.clone(),
-                version: cut.id,
+                version: cut.version,
+            });
+        } else if cut.kind() != Kind::Bar {
+            self.tell(Event::OrderGiven {
+                cut: cut.id(),
+                imsi: cut.imsi,
+                verb: cut.verb,
+                actor: cut.actor.clone(),
+                reason: cut.reason.clone(),
             });
         }
         standing
@@ -225,12 +291,26 @@ impl Hss {
         let Some(cut) = self.cuts.get(id) else {
             return;
         };
-        let state = StateRow {
-            state: cut.to,
-            standing,
-        };
-        self.journal
-            .put(Table::State, row::imsi_key(cut.imsi), &state);
+        let key = row::imsi_key(cut.imsi);
+        match cut.kind() {
+            Kind::Bar => {
+                let state = StateRow {
+                    state: cut.to,
+                    standing,
+                };
+                self.journal.put(Table::State, key.clone(), &state);
+            }
+            Kind::Isolation => {
+                let isolation = Isolation {
+                    isolated: cut.verb == Verb::Isolate,
+                    standing,
+                };
+                self.journal.put(Table::Isolation, key.clone(), &isolation);
+            }
+            Kind::Session => {}
+        }
+        let entries = self.history.add(cut);
+        self.journal.put(Table::History, key, entries);
         let seq = self.journal.put(Table::Cut, cut_key(id), cut);
         self.wait_for(now, seq, Deferred::Order(id));
         if self.journal.is_stuck() {
@@ -254,7 +334,7 @@ impl Hss {
             at: now.at.as_micros(),
             node: None,
         });
-        if !verb.is_cut() {
+        if !verb.takes_away() {
             self.make_latest(id);
             self.lift(now, id);
         }
@@ -267,11 +347,13 @@ impl Hss {
             return;
         };
         // A cut given meanwhile counts, also where no gateway's answer is waited for.
-        if self.cuts.latest_of(cut.imsi) != Some(id) {
+        if self.cuts.latest_of(cut.imsi, cut.kind()) != Some(id) {
             return;
         }
         self.change_state(now, &cut);
-        self.forget_cancellations_of_cuts(cut.imsi);
+        if cut.kind() == Kind::Bar {
+            self.forget_cancellations_of_cuts(cut.imsi);
+        }
         for gateway in 0..cut.gateways.len() {
             self.tell_gateway(now, LegId { cut: id, gateway });
         }
@@ -292,7 +374,7 @@ impl Hss {
     pub(crate) fn order_is_lost(&mut self, id: CutId) {
         if let Some(cut) = self.cuts.get_mut(id) {
             cut.disk_failed = true;
-            if !cut.verb.is_cut() {
+            if !cut.verb.takes_away() {
                 cut.superseded = true;
             }
         }
@@ -310,7 +392,7 @@ impl Hss {
         let Some(leg) = cut.gateways.get_mut(leg_id.gateway) else {
             return;
         };
-        if leg.answer.is_some() {
+        if leg.answer.is_some() && !leg.redo {
             return;
         }
         let listed = self.config.gateways.iter().find(|g| g.name == leg.name);
@@ -322,7 +404,8 @@ impl Hss {
         leg.attempts = leg.attempts.saturating_add(1);
         let gateway = leg.name.clone();
         let request = gateway::request(cut, token);
-        let call = self.cuts.call(leg_id, now.at + self.config.timers.gateway);
+        let deadline = now.at + self.config.timers.gateway;
+        let call = self.cuts.call(Asked::Leg(leg_id), deadline);
         self.outputs.push_back(Output::GatewayCall {
             call,
             gateway,
@@ -337,9 +420,21 @@ impl Hss {
         call: CallId,
         result: Result<HttpResponse, ()>,
     ) {
-        let Some(leg_id) = self.cuts.end_call(call) else {
+        let leg_id = match self.cuts.end_call(call) {
+            None => return,
+            Some(Asked::Watch(gateway)) => {
+                return self.watch_replied(now, gateway, result.as_ref().ok());
+            }
+            Some(Asked::Leg(leg_id)) => leg_id,
+        };
+        let Some(cut) = self.cuts.get(leg_id.cut) else {
             return;
         };
+        let instance = result.as_ref().ok().and_then(gateway::instance);
+        let told = cut.gateways.get(leg_id.gateway).map(|g| g.name.clone());
+        if let (Some(instance), Some(name)) = (instance, told) {
+            self.saw_instance(now, &name, &instance);
+        }
         let Some(cut) = self.cuts.get(leg_id.cut) else {
             return;
         };
@@ -352,7 +447,7 @@ impl Hss {
         let answer = match answer {
             Ok(answer) => answer,
             Err(Trouble::Again(why)) => return self.gateway_failed(now, leg_id, &why),
-            Err(Trouble::Overruled(version)) => return self.gateway_overruled(leg_id, version),
+            Err(Trouble::Overruled(by)) => return self.gateway_overruled(now, leg_id, &by),
         };
         let imsi = cut.imsi;
         let stamps = [
@@ -368,8 +463,14 @@ impl Hss {
         else {
             return;
         };
-        leg.answer = Some(answer);
         leg.error = None;
+        if core::mem::take(&mut leg.redo) && leg.answer.is_some() {
+            // The stamps of the certificate are those of the first time.
+            leg.retold = leg.retold.saturating_add(1);
+            self.cut_progress(leg_id.cut);
+            return;
+        }
+        leg.answer = Some(answer);
         let name = leg.name.clone();
         for (stamp, at) in stamps {
             let Some(at) = at else { continue };
@@ -391,17 +492,132 @@ impl Hss {
         self.cut_progress(leg_id.cut);
     }
 
-    /// A gateway has a later order for the SIM, of its own or of another HSS. The stricter one
-    /// stays until somebody decides: the next order from here is above it.
-    fn gateway_overruled(&mut self, leg_id: LegId, version: u64) {
+    /// A gateway has a later order for the SIM, of its own, or of an HSS that knew more than this
+    /// one. The stricter wins:
+    ///
+    /// * what takes away is given once more, with a version above the gateway's;
+    /// * what gives back does not undo an order that the HSS did not know of: that one is taken up.
+    fn gateway_overruled(&mut self, now: Now, leg_id: LegId, by: &Overruled) {
+        self.count_past(by.version);
+        let why = alloc::format!("order {} for this SIM is later", by.version);
+        let attempt = self.leg_failed(leg_id, &why);
+        let Some(cut) = self.cuts.get_mut(leg_id.cut) else {
+            return;
+        };
+        let (imsi, kind, name) = (
+            cut.imsi,
+            cut.kind(),
+            cut.gateways.get(leg_id.gateway).map(|g| g.name.clone()),
+        );
+        let counts = !cut.superseded && self.cuts.latest_of(imsi, kind) == Some(leg_id.cut);
+        let Some(cut) = self.cuts.get_mut(leg_id.cut).filter(|_| counts) else {
+            self.cut_progress(leg_id.cut);
+            return;
+        };
+        if cut.verb.takes_away() {
+            cut.version = cut
+                .version
+                .max(by.version.saturating_add(1))
+                .min(MAX_VERSION);
+            let (version, id) = (cut.version, cut.id());
+            self.raise_standing(imsi, kind, version);
+            if let Some(cut) = self.cuts.get(id) {
+                self.journal.put(Table::Cut, cut_key(id), cut);
+            }
+            // At once, unless somebody at the gateway is quicker time and again.
+            if attempt <= 3 {
+                self.tell_gateway(now, leg_id);
+            } else {
+                self.cuts.again(leg_id, now.at + self.backoff(attempt));
+            }
+        } else if by.in_force {
+            let found = Found {
+                gateway: name.as_deref().unwrap_or_default(),
+                imsi,
+                kind,
+                version: by.version,
+                actor: &by.actor,
+                reason: &by.reason,
+            };
+            self.take_up(now, &found);
+        } else if let Some(leg) = cut.gateways.get_mut(leg_id.gateway) {
+            // Somebody else has lifted it: that is what was wanted.
+            leg.error = None;
+            leg.redo = false;
+            leg.answer.get_or_insert(lifted_elsewhere(now.at));
+        }
+        self.cut_progress(leg_id.cut);
+    }
+
+    /// The next order is to be above a version that a gateway has named. A gateway cannot use up
+    /// the numbers of the epoch by naming a great one.
+    fn count_past(&mut self, version: u64) {
         let above = version.saturating_sub(self.first_order()) / ORDER_STEP;
-        // A gateway cannot use up the numbers of the epoch by naming a great one.
         if above > self.orders && above <= self.orders.saturating_add(1_000) {
             self.orders = above;
         }
-        let why = alloc::format!("order {version} for this SIM is later: give the order again");
-        self.leg_failed(leg_id, &why);
-        self.cut_progress(leg_id.cut);
+    }
+
+    /// An order in force got a higher version: so does what stands in the SIM's row.
+    fn raise_standing(&mut self, imsi: Imsi, kind: Kind, version: u64) {
+        let Some(subscriber) = self.subscribers.by_imsi_mut(imsi) else {
+            return;
+        };
+        let key = row::imsi_key(imsi);
+        match kind {
+            Kind::Bar => {
+                let standing = Standing {
+                    version,
+                    ..subscriber.standing().clone()
+                };
+                subscriber.set_standing(standing.clone());
+                let state = subscriber.state;
+                let state = StateRow { state, standing };
+                self.journal.put(Table::State, key, &state);
+            }
+            Kind::Isolation => {
+                let mut isolation = subscriber.isolation().cloned().unwrap_or_default();
+                isolation.standing.version = version;
+                subscriber.set_isolation(isolation.clone());
+                self.journal.put(Table::Isolation, key, &isolation);
+            }
+            Kind::Session => {}
+        }
+    }
+
+    /// The state of a SIM is what its row says: keeps the lists of who is barred and of what ends.
+    pub(crate) fn note_standing(&mut self, imsi: Imsi, before: Option<WallTime>) {
+        let Some(subscriber) = self.subscribers.by_imsi(imsi) else {
+            return;
+        };
+        let standing = subscriber.standing();
+        let in_force = !subscriber.state.is_served() && standing.version != 0;
+        self.expiries.set(
+            imsi,
+            Kind::Bar,
+            before,
+            standing.expires.filter(|_| in_force),
+        );
+        if in_force {
+            self.barred.insert(imsi);
+        } else {
+            self.barred.remove(&imsi);
+        }
+    }
+
+    /// The same for a SIM's isolation.
+    pub(crate) fn note_isolation(&mut self, imsi: Imsi, before: Option<WallTime>) {
+        let Some(subscriber) = self.subscribers.by_imsi(imsi) else {
+            return;
+        };
+        let isolation = subscriber.isolation().filter(|i| i.isolated);
+        let expires = isolation.and_then(|i| i.standing.expires);
+        self.expiries.set(imsi, Kind::Isolation, before, expires);
+        if isolation.is_some() {
+            self.isolated.insert(imsi);
+        } else {
+            self.isolated.remove(&imsi);
+        }
     }
 
     /// Notes why a gateway has not done its part. Tells how often it has been told.
@@ -428,7 +644,8 @@ impl Hss {
     pub(crate) fn run_due_calls(&mut self, now: Now) {
         while let Some(due) = self.cuts.due(now.at) {
             match due {
-                Due::Late(_, leg) => self.gateway_failed(now, leg, "no answer in time"),
+                Due::Late(Asked::Leg(leg)) => self.gateway_failed(now, leg, "no answer in time"),
+                Due::Late(Asked::Watch(gateway)) => self.watch_replied(now, gateway, None),
                 Due::Again(leg) => self.tell_gateway(now, leg),
             }
         }
@@ -483,7 +700,7 @@ impl Hss {
 
     /// A SIM was refused: the first time after its latest cut is t8.
     pub(crate) fn stamp_refusal(&mut self, now: Now, imsi: Imsi) {
-        let Some(id) = self.cuts.latest_of(imsi) else {
+        let Some(id) = self.cuts.latest_of(imsi, Kind::Bar) else {
             return;
         };
         self.report_stamp(id, Stamp::T8, now.at);
@@ -517,7 +734,7 @@ impl Hss {
     }
 
     /// After a start: what was not done when the last process ended is done now.
-    pub(crate) fn take_up_orders(&mut self, now: Now) {
+    pub(crate) fn take_up_orders(&mut self) {
         let ids: Vec<CutId> = self.cuts.ids().collect();
         for id in ids {
             let Some(cut) = self.cuts.get(id) else {
@@ -526,18 +743,41 @@ impl Hss {
             if !self.is_own(id) {
                 continue;
             }
-            let (latest, legs) = (self.cuts.latest_of(cut.imsi), cut.gateways.len());
+            let latest = self.cuts.latest_of(cut.imsi, cut.kind());
+            let open = cut.gateways.iter().map(GatewayLeg::is_open);
+            let open: Vec<usize> = open
+                .enumerate()
+                .filter(|(_, open)| *open)
+                .map(|(place, _)| place)
+                .collect();
             if latest != Some(id) {
                 self.supersede(id);
                 continue;
             }
-            for gateway in 0..legs {
-                self.tell_gateway(now, LegId { cut: id, gateway });
+            for gateway in open {
+                self.cuts.queue(LegId { cut: id, gateway });
             }
             if let Some(cut) = self.cuts.get_mut(id) {
                 cut.told = Some(cut.verdict());
             }
         }
+    }
+}
+
+/// The answer of a gateway at which there is nothing to lift any more.
+fn lifted_elsewhere(at: Instant) -> GatewayAnswer {
+    GatewayAnswer {
+        at,
+        comparable: false,
+        same_boot: false,
+        sessions: 0,
+        t4: None,
+        t5_uplink: None,
+        t5_downlink: None,
+        t7: None,
+        packets_after_t0: None,
+        purged: None,
+        accounting: false,
     }
 }
 
@@ -564,14 +804,15 @@ fn distinct(nodes: Vec<ServingNode>) -> Vec<ServingNode> {
 
 fn standing_of(cut: &Cut) -> Standing {
     Standing {
-        version: cut.id,
+        version: cut.version,
         actor: cut.actor.clone(),
         reason: cut.reason.clone(),
         at: cut.wall,
+        expires: cut.expires,
     }
 }
 
 /// The key of an order's row: in the order of the orders.
 pub(crate) fn cut_key(id: CutId) -> Vec<u8> {
-    id.version().to_be_bytes().to_vec()
+    id.0.to_be_bytes().to_vec()
 }

@@ -52,13 +52,46 @@ impl Hss {
             imsi,
             node,
             kind: kind.0,
-            cut: cut.map(CutId::version),
+            cut: cut.map(CutId::number),
             claimed,
         };
         self.journal
             .put(Table::Cancellation, cancellation.key(), &cancellation);
         let tag = self.cancellations.add(cancellation);
         self.send_cancellation(now, tag);
+    }
+
+    /// Enters a cancellation of a bulk order: it is sent when all bars are put and its turn comes.
+    pub(crate) fn cancel_location_later(
+        &mut self,
+        imsi: Imsi,
+        node: ServingNode,
+        kind: CancellationType,
+        cut: CutId,
+    ) {
+        let cancellation = Cancellation {
+            imsi,
+            node,
+            kind: kind.0,
+            cut: Some(cut.number()),
+        };
+        self.journal
+            .put(Table::Cancellation, cancellation.key(), &cancellation);
+        let tag = self.cancellations.add(cancellation);
+        self.cancellations.queue(tag);
+    }
+
+    /// Sends what waits for its turn, so many at a time.
+    pub(crate) fn pump_cancellations(&mut self, now: Now) {
+        if self.bulks.is_giving() {
+            return;
+        }
+        while let Some(tag) = self
+            .cancellations
+            .next_queued(self.config.limits.cancellations)
+        {
+            self.send_cancellation(now, tag);
+        }
     }
 
     /// Tells an MME that a SIM is barred for now rather than withdrawn, so that it does not keep
@@ -185,8 +218,9 @@ impl Hss {
     /// A peer is connected: what waits for it goes out.
     pub(crate) fn send_parked(&mut self, now: Now, via: &str) {
         for tag in self.cancellations.waiting_for(via) {
-            self.send_cancellation(now, tag);
+            self.cancellations.queue(tag);
         }
+        self.pump_cancellations(now);
         for tag in self.updates.waiting_for(via) {
             self.send_update(now, tag);
         }

@@ -105,6 +105,8 @@ enum Sending {
     Parked,
     /// Until its time comes.
     Again(Instant),
+    /// Until fewer are under way: it is one of very many.
+    Queued,
     /// Until it is answered.
     UnderWay,
 }
@@ -122,6 +124,8 @@ pub(crate) struct Errands<T> {
     by_tag: BTreeMap<u64, Entry<T>>,
     by_key: BTreeMap<Vec<u8>, u64>,
     again: BTreeSet<(Instant, u64)>,
+    queued: BTreeSet<u64>,
+    under_way: BTreeSet<u64>,
     last_tag: u64,
 }
 
@@ -156,6 +160,8 @@ impl<T: Errand> Errands<T> {
             by_tag: BTreeMap::new(),
             by_key: BTreeMap::new(),
             again: BTreeSet::new(),
+            queued: BTreeSet::new(),
+            under_way: BTreeSet::new(),
             last_tag: (kind as u64) << TAG_BITS,
         }
     }
@@ -196,6 +202,8 @@ impl<T: Errand> Errands<T> {
         if let Sending::Again(at) = entry.state {
             self.again.remove(&(at, tag));
         }
+        self.queued.remove(&tag);
+        self.under_way.remove(&tag);
         Some(entry.errand)
     }
 
@@ -204,8 +212,13 @@ impl<T: Errand> Errands<T> {
         if let Sending::Again(at) = entry.state {
             self.again.remove(&(at, tag));
         }
-        if let Sending::Again(at) = state {
-            self.again.insert((at, tag));
+        self.queued.remove(&tag);
+        self.under_way.remove(&tag);
+        match state {
+            Sending::Again(at) => drop(self.again.insert((at, tag))),
+            Sending::Queued => drop(self.queued.insert(tag)),
+            Sending::UnderWay => drop(self.under_way.insert(tag)),
+            Sending::Parked => {}
         }
         entry.state = state;
         Some(entry)
@@ -217,6 +230,22 @@ impl<T: Errand> Errands<T> {
             e.attempts = e.attempts.saturating_add(1);
             e.attempts
         })
+    }
+
+    /// It is sent when fewer are under way.
+    pub(crate) fn queue(&mut self, tag: u64) {
+        self.set(tag, Sending::Queued);
+    }
+
+    /// The next one that waits for its turn, when fewer than `limit` are under way.
+    pub(crate) fn next_queued(&mut self, limit: usize) -> Option<u64> {
+        if self.under_way.len() >= limit {
+            return None;
+        }
+        let tag = self.queued.first().copied()?;
+        // Parked, until it is sent: a peer that is gone does not hold up the others.
+        self.set(tag, Sending::Parked);
+        Some(tag)
     }
 
     /// It waits for its peer to connect.

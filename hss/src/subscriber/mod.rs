@@ -94,6 +94,15 @@ pub(crate) struct Standing {
     pub(crate) actor: String,
     pub(crate) reason: String,
     pub(crate) at: WallTime,
+    /// When the order ends by itself; never without it.
+    pub(crate) expires: Option<WallTime>,
+}
+
+/// The last word about a SIM's isolation.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub(crate) struct Isolation {
+    pub(crate) isolated: bool,
+    pub(crate) standing: Standing,
 }
 
 /// A SIM that has no order yet stands by nobody's.
@@ -102,6 +111,7 @@ static NO_ORDER: Standing = Standing {
     actor: String::new(),
     reason: String::new(),
     at: WallTime::from_unix_micros(0),
+    expires: None,
 };
 
 /// Which row of the store.
@@ -116,6 +126,7 @@ pub(crate) struct TenantIx(u32);
 #[derive(Default)]
 struct Rare {
     standing: Standing,
+    isolation: Option<Isolation>,
     /// Static addresses, by the position of the access point in the profile.
     static_ips: Vec<(u8, Ipv4Addr)>,
     /// In which equipment the SIM may be.
@@ -224,6 +235,16 @@ impl Subscriber {
     /// Sets why the SIM is in its state.
     pub(crate) fn set_standing(&mut self, standing: Standing) {
         self.rare.get_or_insert_default().standing = standing;
+    }
+
+    /// Whether the SIM is isolated, and by whom; none before the first such order.
+    pub(crate) fn isolation(&self) -> Option<&Isolation> {
+        self.rare.as_ref()?.isolation.as_ref()
+    }
+
+    /// Sets whether the SIM is isolated.
+    pub(crate) fn set_isolation(&mut self, isolation: Isolation) {
+        self.rare.get_or_insert_default().isolation = Some(isolation);
     }
 
     /// The address that the SIM always gets at the access point of this position of its profile.

@@ -47,6 +47,12 @@ pub(crate) enum Table {
     Equipment = 11,
     /// By IMSI: the SEQ that a verified AUTS has proved, when front ends share the store.
     Floor = 32,
+    /// By IMSI: whether the SIM is isolated, once there was an order.
+    Isolation = 20,
+    /// By IMSI: the last orders.
+    History = 21,
+    /// By bulk order: the order, and its outcomes by their place.
+    Bulk = 22,
 }
 
 impl Table {
@@ -69,6 +75,9 @@ impl Table {
             10 => Self::Binding,
             11 => Self::Equipment,
             32 => Self::Floor,
+            20 => Self::Isolation,
+            21 => Self::History,
+            22 => Self::Bulk,
             _ => return None,
         })
     }

@@ -11,6 +11,8 @@
 //! A stricter state is never loosened by a verb that restricts: a lost SIM cannot be paused, only
 //! resumed first. A verb that changes nothing is allowed, so that a cut can be given again and a
 //! bar that only a gateway knows can be lifted.
+//!
+//! Isolation is beside the states: an isolated SIM keeps its state and its session.
 
 use core::fmt;
 
@@ -91,7 +93,7 @@ impl fmt::Display for State {
     serde::Deserialize,
     schemars::JsonSchema,
 )]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "kebab-case")]
 pub enum Verb {
     /// No service for a while.
     Pause,
@@ -101,11 +103,25 @@ pub enum Verb {
     Resume,
     /// No service ever again.
     Terminate,
+    /// The session stays, and reaches the tenant's quarantine prefixes only.
+    Isolate,
+    /// No longer isolated.
+    Release,
+    /// The sessions end; the UE may come back at once.
+    DeleteSession,
 }
 
 impl Verb {
     /// Every verb.
-    pub const ALL: [Self; 4] = [Self::Pause, Self::Suspend, Self::Resume, Self::Terminate];
+    pub const ALL: [Self; 7] = [
+        Self::Pause,
+        Self::Suspend,
+        Self::Resume,
+        Self::Terminate,
+        Self::Isolate,
+        Self::Release,
+        Self::DeleteSession,
+    ];
 
     /// The verb's name, as in the path of its call.
     pub const fn name(self) -> &'static str {
@@ -114,6 +130,9 @@ impl Verb {
             Self::Suspend => "suspend",
             Self::Resume => "resume",
             Self::Terminate => "terminate",
+            Self::Isolate => "isolate",
+            Self::Release => "release",
+            Self::DeleteSession => "delete-session",
         }
     }
 
@@ -122,9 +141,20 @@ impl Verb {
         Self::ALL.into_iter().find(|verb| verb.name() == name)
     }
 
-    /// Whether the verb takes service away.
+    /// Whether the verb takes all service away.
     pub const fn is_cut(self) -> bool {
-        !matches!(self, Self::Resume)
+        matches!(self, Self::Pause | Self::Suspend | Self::Terminate)
+    }
+
+    /// Whether the verb takes something away: it is told before it is durable, since failing
+    /// closed is safe. What gives back is durable first.
+    pub const fn takes_away(self) -> bool {
+        !matches!(self, Self::Resume | Self::Release)
+    }
+
+    /// Whether the verb can be given for a time.
+    pub const fn may_expire(self) -> bool {
+        matches!(self, Self::Pause | Self::Suspend | Self::Isolate)
     }
 }
 
@@ -165,9 +195,11 @@ impl State {
             (Ready | Standby | Active | Inactive, By(Verb::Pause)) => Ok(Inactive),
             (Ready | Standby | Active | Inactive | Suspended, By(Verb::Suspend)) => Ok(Suspended),
             (_, By(Verb::Terminate)) => Ok(Terminated),
+            (_, By(Verb::DeleteSession | Verb::Release))
+            | (Ready | Standby | Active | Inactive | Suspended, By(Verb::Isolate)) => Ok(self),
             (Inactive | Suspended | Terminated, LocationUpdate)
             | (Suspended | Terminated, By(Verb::Pause))
-            | (Terminated, By(Verb::Suspend | Verb::Resume)) => {
+            | (Terminated, By(Verb::Suspend | Verb::Resume | Verb::Isolate)) => {
                 Err(Unexpected { state: self, event })
             }
         }
@@ -213,6 +245,17 @@ mod tests {
         for (state, row) in TABLE {
             for (event, want) in events.into_iter().zip(row) {
                 assert_eq!(state.next(event).ok(), want, "{state} {event:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn isolation_and_the_end_of_sessions_leave_the_state() {
+        for state in State::ALL {
+            for verb in [Verb::Isolate, Verb::Release, Verb::DeleteSession] {
+                let next = state.next(StateEvent::Verb(verb)).ok();
+                let refused = verb == Verb::Isolate && state == State::Terminated;
+                assert_eq!(next, (!refused).then_some(state), "{state} {verb}");
             }
         }
     }

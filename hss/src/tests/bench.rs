@@ -18,6 +18,7 @@ use heiiki_types::{
 };
 use serde_json::{Value, json};
 
+use super::fake::Fake;
 use crate::auc::milenage::Milenage;
 use crate::auc::sqn::Sqn;
 use crate::{
@@ -163,6 +164,10 @@ pub(super) struct Bench {
     pub(super) events: Vec<Event>,
     pub(super) replies: BTreeMap<CallId, HttpResponse>,
     pub(super) calls: VecDeque<(CallId, String, HttpRequest)>,
+    /// Gateways that keep their orders. The others answer every order, and no question.
+    pub(super) fakes: BTreeMap<String, Fake>,
+    /// Questions to gateways.
+    asked: VecDeque<(CallId, String, HttpRequest)>,
     /// Messages of the HSS by connection, oldest first.
     pub(super) inbox: BTreeMap<ConnId, VecDeque<Message>>,
     /// Everything but events, in order, for tests of order.
@@ -206,6 +211,8 @@ impl Bench {
             events: Vec::new(),
             replies: BTreeMap::new(),
             calls: VecDeque::new(),
+            fakes: BTreeMap::new(),
+            asked: VecDeque::new(),
             inbox: BTreeMap::new(),
             trace: Vec::new(),
             closed: Vec::new(),
@@ -252,6 +259,7 @@ impl Bench {
         self.deframers.clear();
         self.names.clear();
         self.calls.clear();
+        self.asked.clear();
         self.replies.clear();
         let seed = self.now.at.as_micros();
         self.hss = change(Self::machine(config, seed));
@@ -308,6 +316,8 @@ impl Bench {
             let answering = self.gateways == Gateways::Prompt && !self.calls.is_empty();
             if syncing {
                 self.sync();
+            } else if !self.asked.is_empty() {
+                self.answer_questions();
             } else if answering {
                 self.answer_gateways();
             } else {
@@ -342,6 +352,10 @@ impl Bench {
                     gateway,
                     request,
                 } => {
+                    if request.method == Method::Get {
+                        self.asked.push_back((call, gateway, request));
+                        continue;
+                    }
                     self.trace.push("gateway");
                     self.calls.push_back((call, gateway, request));
                 }
@@ -363,8 +377,25 @@ impl Bench {
     }
 
     pub(super) fn answer_gateways(&mut self) {
-        while let Some((call, _, request)) = self.calls.pop_front() {
-            let result = Ok(self.gateway_answer(&request));
+        while let Some((call, name, request)) = self.calls.pop_front() {
+            let at = self.now.at.as_micros();
+            let result = Ok(match self.fakes.get_mut(&name) {
+                Some(fake) => fake.answer(at, &request),
+                None => self.gateway_answer(&request),
+            });
+            self.hss
+                .handle_input(self.now, Input::GatewayReply { call, result });
+            self.take_outputs();
+        }
+    }
+
+    fn answer_questions(&mut self) {
+        while let Some((call, name, request)) = self.asked.pop_front() {
+            let at = self.now.at.as_micros();
+            let result = match self.fakes.get_mut(&name) {
+                Some(fake) => Ok(fake.answer(at, &request)),
+                None => Ok(HttpResponse::new(404, b"{}".to_vec())),
+            };
             self.hss
                 .handle_input(self.now, Input::GatewayReply { call, result });
             self.take_outputs();
