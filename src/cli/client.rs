@@ -63,6 +63,17 @@ pub(super) struct Client {
 }
 
 impl ServerArgs {
+    /// A gateway as the HSS's file names it.
+    pub(super) fn of_gateway(gateway: &file::GatewayEntry) -> Self {
+        Self {
+            config: None,
+            url: Some(gateway.admin.clone()),
+            token_file: Some(gateway.token_file.clone()),
+            ca: gateway.ca.clone(),
+            server_name: gateway.server_name.clone(),
+        }
+    }
+
     /// Finds the server: `what` it is, its usual configuration file, and how that is read.
     pub(super) fn client(
         &self,

@@ -71,6 +71,15 @@ impl Failure {
         }
     }
 
+    /// What is wrong, in one line.
+    pub(super) fn line(&self) -> String {
+        match self {
+            Self::Usage { problem, .. } | Self::Failed { problem, .. } => problem.clone(),
+            Self::File(mistakes) => mistakes.to_string(),
+            Self::Output(error) => error.to_string(),
+        }
+    }
+
     /// Says it on the standard error output, and gives the exit code.
     pub(super) fn report(self) -> Exit {
         match self {

@@ -10,7 +10,7 @@ use super::failure::{Exit, Failure, Outcome};
 use super::logging::LogArgs;
 use super::node::{self, Config};
 use super::signal::Stop;
-use super::{aka, audit, out, subscriber};
+use super::{aka, audit, cut, out, subscriber};
 use crate::driver::{AuditLog, HssServer};
 use crate::file;
 use crate::log::NodeEvent;
@@ -39,6 +39,9 @@ pub(super) struct Hss {
 enum Command {
     Serve(Serve),
     Subscriber(subscriber::SubscriberCommand),
+    Cut(cut::CutCommand),
+    Bulk(cut::Bulk),
+    EmergencyCut(cut::EmergencyCut),
     Aka(aka::Aka),
     Audit(audit::Audit),
     Openapi(Openapi),
@@ -83,6 +86,9 @@ pub(super) fn execute(hss: Hss) -> Outcome {
     match hss.command {
         Command::Serve(args) => serve(&args),
         Command::Subscriber(command) => subscriber::execute(command),
+        Command::Cut(command) => cut::execute(command),
+        Command::Bulk(args) => cut::bulk(&args),
+        Command::EmergencyCut(args) => cut::emergency_cut(&args),
         Command::Aka(command) => aka::execute(command),
         Command::Audit(command) => audit::execute(command),
         Command::Openapi(Openapi {}) => openapi(),

@@ -14,6 +14,7 @@ mod bench;
 mod check;
 mod client;
 mod config;
+mod cut;
 mod explain;
 mod failure;
 mod heiiki;

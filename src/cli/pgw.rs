@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::channel;
 
 use clap::{Args, Parser, Subcommand};
-use heiiki_types::{Imsi, Method, WallTime};
+use heiiki_types::{Apn, Imsi, Method, WallTime};
 use serde_json::Value;
+
+mod order;
 
 use super::client::{Client, ServerArgs, member, plain, table};
 use super::failure::{Exit, Failure, Outcome};
@@ -29,6 +31,7 @@ Examples:
   pgw serve --config pgw.toml
   pgw audit --config pgw.toml
   pgw sessions --config pgw.toml
+  pgw emergency-cut 001010000000001 --reason stolen --config pgw.toml
 
 `heiiki config print pgw` shows every key of pgw.toml."
 )]
@@ -42,6 +45,12 @@ enum Command {
     Serve(Serve),
     Audit(Audit),
     Sessions(Sessions),
+    Bars(order::Bars),
+    EmergencyCut(order::EmergencyCut),
+    Isolate(order::Isolate),
+    Lift(order::Lift),
+    Release(order::Release),
+    DeleteSession(order::DeleteSession),
 }
 
 /// Run the gateway in the foreground
@@ -88,6 +97,12 @@ struct Sessions {
     /// Only those of this SIM
     #[arg(long, value_name = "IMSI")]
     imsi: Option<Imsi>,
+    /// Only those of this access point
+    #[arg(long, value_name = "APN")]
+    apn: Option<Apn>,
+    /// Only those of this tenant
+    #[arg(long, value_name = "NAME")]
+    tenant: Option<String>,
     #[command(flatten)]
     server: ServerArgs,
     /// Print the JSON of the interface, one object a session
@@ -105,6 +120,12 @@ pub(super) fn execute(pgw: Pgw) -> Outcome {
         Command::Serve(args) => serve(&args),
         Command::Audit(args) => audit(&args),
         Command::Sessions(args) => sessions(&args),
+        Command::Bars(args) => order::bars(&args),
+        Command::EmergencyCut(args) => order::emergency_cut(&args),
+        Command::Isolate(args) => order::isolate(&args),
+        Command::Lift(args) => order::lift(&args),
+        Command::Release(args) => order::release(&args),
+        Command::DeleteSession(args) => order::delete_session(&args),
     }
 }
 
@@ -245,9 +266,16 @@ fn accesses_table(accesses: &[Value]) -> String {
 
 fn sessions(args: &Sessions) -> Outcome {
     let client = connect(&args.server)?;
-    let of = args
-        .imsi
-        .map_or_else(String::new, |imsi| format!("&imsi={imsi}"));
+    let mut of = String::new();
+    for (name, wanted) in [
+        ("imsi", args.imsi.map(|i| i.to_string())),
+        ("apn", args.apn.as_ref().map(ToString::to_string)),
+        ("tenant", args.tenant.clone()),
+    ] {
+        if let Some(wanted) = wanted {
+            let _ = write!(of, "&{name}={wanted}");
+        }
+    }
     let mut rows = vec![
         ["IMSI", "APN", "ADDRESS", "STATE", "SGW", "SINCE"]
             .map(str::to_owned)

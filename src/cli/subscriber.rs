@@ -37,6 +37,10 @@ enum Command {
     Pause(Pause),
     Resume(Resume),
     Terminate(Terminate),
+    Isolate(Isolate),
+    Release(Release),
+    DeleteSession(DeleteSession),
+    History(History),
     Import(Import),
 }
 
@@ -97,6 +101,30 @@ Examples:
     Terminate, "End a subscription for good: it cannot be resumed", "\
 Examples:
   hss subscriber terminate 001010000000001 --reason \"contract ended\" --config hss.toml";
+    Isolate, "Leave a SIM its session and its tenant's quarantine prefixes, and nothing else", "\
+Examples:
+  hss subscriber isolate 001010000000001 --reason \"odd traffic\" --config hss.toml";
+    Release, "End an isolation", "\
+Examples:
+  hss subscriber release 001010000000001 --reason clean --config hss.toml";
+    DeleteSession, "End the sessions of a SIM; its UE may come back at once", "\
+Examples:
+  hss subscriber delete-session 001010000000001 --reason stuck --config hss.toml";
+}
+
+/// Show the last orders for a SIM: who, when, why, and what came of it
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  hss subscriber history 001010000000001 --config hss.toml")]
+struct History {
+    /// The SIM
+    imsi: Imsi,
+    #[command(flatten)]
+    server: ServerArgs,
+    /// Print the JSON of the interface
+    #[arg(long)]
+    json: bool,
 }
 
 /// An order about a SIM.
@@ -110,6 +138,9 @@ struct Order {
     /// Who orders it, for the certificate and the audit log. Without it the name of the user
     #[arg(long, value_name = "NAME")]
     actor: Option<String>,
+    /// For how many seconds, with suspend, pause and isolate; without it nothing ends by itself
+    #[arg(long, value_name = "SECONDS")]
+    for_seconds: Option<u64>,
     /// How many seconds to wait until the SIM is dark
     #[arg(long, value_name = "SECONDS", default_value_t = 5)]
     wait: u64,
@@ -134,7 +165,7 @@ struct Import {
     server: ServerArgs,
 }
 
-fn connect(server: &ServerArgs) -> Result<Client, Failure> {
+pub(super) fn connect(server: &ServerArgs) -> Result<Client, Failure> {
     server.client("HSS", "hss.toml", |path| {
         file::load_hss(path).map(|f| f.admin)
     })
@@ -148,6 +179,10 @@ pub(super) fn execute(command: SubscriberCommand) -> Outcome {
         Command::Pause(args) => order("pause", &args.order),
         Command::Resume(args) => order("resume", &args.order),
         Command::Terminate(args) => order("terminate", &args.order),
+        Command::Isolate(args) => order("isolate", &args.order),
+        Command::Release(args) => order("release", &args.order),
+        Command::DeleteSession(args) => order("delete-session", &args.order),
+        Command::History(args) => history(&args),
         Command::Import(args) => import(&args),
     }
 }
@@ -238,16 +273,42 @@ fn show(args: &Show) -> Outcome {
     Ok(Exit::Done)
 }
 
+/// Who orders something: as given, or the name of the user.
+pub(super) fn actor(given: Option<&str>) -> String {
+    let user = || std::env::var_os("USER").and_then(|u| u.into_string().ok());
+    given
+        .map(str::to_owned)
+        .or_else(|| user().filter(|u| !u.is_empty()))
+        .unwrap_or_else(|| "operator".to_owned())
+}
+
+fn history(args: &History) -> Outcome {
+    let client = connect(&args.server)?;
+    let target = format!("/v1/subscribers/{}/history", args.imsi);
+    let shown = client.ask(Method::Get, &target, Vec::new())?;
+    if args.json {
+        out::line(&shown)?;
+        return Ok(Exit::Done);
+    }
+    let head = ["AT", "VERB", "FROM", "TO", "BY", "WHY", "ORDER"];
+    let mut rows = vec![head.map(str::to_owned).to_vec()];
+    let entries = shown.get("history").and_then(Value::as_array);
+    for entry in entries.into_iter().flatten() {
+        let names = ["at", "verb", "from", "to", "who", "why", "cut"];
+        rows.push(names.map(|n| member(entry, n)).to_vec());
+    }
+    out::text(&table(&rows))?;
+    Ok(Exit::Done)
+}
+
 fn order(verb: &str, args: &Order) -> Outcome {
     let client = connect(&args.server)?;
-    let actor = args.actor.clone().unwrap_or_else(|| {
-        let user = std::env::var_os("USER").and_then(|u| u.into_string().ok());
-        user.filter(|u| !u.is_empty())
-            .unwrap_or_else(|| "operator".to_owned())
-    });
-    let body = json!({ "reason": args.reason, "actor": actor })
-        .to_string()
-        .into_bytes();
+    let actor = actor(args.actor.as_deref());
+    let mut body = json!({ "reason": args.reason, "actor": actor });
+    if let (Some(seconds), Some(body)) = (args.for_seconds, body.as_object_mut()) {
+        body.insert("for_seconds".to_owned(), seconds.into());
+    }
+    let body = body.to_string().into_bytes();
     let target = format!("/v1/subscribers/{}/{verb}", args.imsi);
     let response = client.call(Method::Post, &target, body)?;
     if !(200..300).contains(&response.status) {
@@ -256,7 +317,7 @@ fn order(verb: &str, args: &Order) -> Outcome {
     let mut cut: Cut = client.read(&response)?;
     let mut raw: Value = client.read(&response)?;
     let until = clock::monotonic() + Duration::from_secs(args.wait);
-    while !is_over(&cut) && clock::monotonic() < until {
+    while !cut.is_done() && clock::monotonic() < until {
         client.pause(Duration::from_millis(20))?;
         raw = client.ask(Method::Get, &format!("/v1/cuts/{}", cut.cut), Vec::new())?;
         cut = serde_json::from_value(raw.clone()).unwrap_or(cut);
@@ -264,22 +325,17 @@ fn order(verb: &str, args: &Order) -> Outcome {
     if args.json {
         out::line(&raw)?;
     } else {
-        out::text(&certificate(&cut))?;
+        out::text(&certificate(&cut, &raw))?;
     }
-    Ok(if is_over(&cut) {
+    Ok(if cut.is_done() {
         Exit::Done
     } else {
         Exit::Failed
     })
 }
 
-/// Nothing of the SIM passes any more, or everything may pass again.
-fn is_over(cut: &Cut) -> bool {
-    cut.dark || cut.verdict == "lifted"
-}
-
 /// The certificate of an order, for a person.
-fn certificate(cut: &Cut) -> String {
+pub(super) fn certificate(cut: &Cut, raw: &Value) -> String {
     let mut rows = Vec::new();
     let mut row = |name: &str, value: String| rows.push(vec![name.to_owned(), value]);
     row("cut", cut.cut.clone());
@@ -287,6 +343,10 @@ fn certificate(cut: &Cut) -> String {
     row("state", format!("{} -> {}", cut.from, cut.to));
     row("verdict", cut.verdict.clone());
     row("by", format!("{}: {}", cut.who, cut.why));
+    row("at (t0)", member(raw, "at"));
+    if let Some(end) = raw.get("expires").filter(|e| !e.is_null()) {
+        row("ends by itself", plain(end));
+    }
     for (name, stamp, what) in [
         ("t1", cut.t1, "durable at the HSS"),
         ("t2", cut.t2, "cancel location sent"),
@@ -301,6 +361,38 @@ fn certificate(cut: &Cut) -> String {
         if let Some(time) = cut.since_t0(stamp) {
             row(name, format!("+{}  {what}", crate::observe::short(time)));
         }
+    }
+    if let Some((up, down)) = cut.time_to_cut().filter(|_| cut.dark) {
+        let slower = crate::observe::short(up.max(down));
+        row("t5 - t0", format!("{slower}  nothing passes any more"));
+    }
+    if let Some(packets) = cut.packets_after_t0 {
+        row("packets after t0", packets.to_string());
+    }
+    for gateway in raw
+        .get("gateways")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+    {
+        let why = gateway.get("error").filter(|e| !e.is_null());
+        let state = match (gateway.get("answered").filter(|a| !a.is_null()), why) {
+            (_, Some(why)) => format!("not done: {}", plain(why)),
+            (Some(_), None) => format!("done, {} sessions", member(gateway, "sessions")),
+            (None, None) => "no answer yet".to_owned(),
+        };
+        let name = member(gateway, "gateway");
+        let times = member(gateway, "attempts");
+        row("gateway", format!("{name}: {state}; told {times} times"));
+    }
+    for mme in raw
+        .get("mme")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+    {
+        let result = member(mme, "result");
+        row("mme", format!("{}: {result}", member(mme, "host")));
     }
     for what in &cut.not_observable {
         row("not observable", what.clone());

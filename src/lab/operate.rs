@@ -139,16 +139,54 @@ impl<N: Network> Lab<N> {
         self.order(sim, "terminate", reason)
     }
 
-    /// Gives the HSS an order about a SIM, and follows it until it is dark or lifted.
+    /// Leave the SIM its session and its tenant's quarantine prefixes, and nothing else.
+    ///
+    /// # Errors
+    /// When the HSS refuses the order.
+    pub fn isolate(&mut self, sim: &str, reason: &str) -> Result<Cut, OperateError> {
+        self.order(sim, "isolate", reason)
+    }
+
+    /// End an isolation.
+    ///
+    /// # Errors
+    /// When the HSS refuses the order.
+    pub fn release(&mut self, sim: &str, reason: &str) -> Result<Cut, OperateError> {
+        self.order(sim, "release", reason)
+    }
+
+    /// End the sessions of the SIM; its UE may come back at once.
+    ///
+    /// # Errors
+    /// When the HSS refuses the order.
+    pub fn delete_session(&mut self, sim: &str, reason: &str) -> Result<Cut, OperateError> {
+        self.order(sim, "delete-session", reason)
+    }
+
+    /// Cut the SIM at the gateway alone: it works with the HSS down.
+    ///
+    /// # Errors
+    /// When the gateway refuses the order.
+    pub fn emergency_cut(
+        &mut self,
+        sim: &str,
+        reason: &str,
+    ) -> Result<serde_json::Value, OperateError> {
+        let body = serde_json::json!({
+            "imsi": self.imsi(sim), "reason": reason, "actor": "lab",
+        });
+        let body = body.to_string();
+        read(&self.admin(AdminOf::Pgw, Method::Post, "/v1/emergency-cut", &body))
+    }
+
+    /// Gives the HSS an order about a SIM, and follows it until it is done.
     ///
     /// # Errors
     /// When the HSS refuses the order.
     pub fn order(&mut self, sim: &str, verb: &str, reason: &str) -> Result<Cut, OperateError> {
         let (target, body) = self.order_text(sim, verb, reason);
         let cut: Cut = read(&self.admin(AdminOf::Hss, Method::Post, &target, &body))?;
-        self.follow(cut, Duration::from_secs(5), |c| {
-            c.dark || c.verdict == "lifted"
-        })
+        self.follow(cut, Duration::from_secs(5), Cut::is_done)
     }
 
     /// Gives the HSS an order and lets no time pass; see [`answer`](Self::answer).

@@ -203,6 +203,11 @@ impl Cut {
         ))
     }
 
+    /// Whether everybody who can be seen has done what was ordered.
+    pub fn is_done(&self) -> bool {
+        self.dark || matches!(self.verdict.as_str(), "lifted" | "isolated" | "ended")
+    }
+
     /// When the call was accepted.
     pub const fn t0(&self) -> Instant {
         Instant::from_micros(self.t0)

@@ -279,6 +279,12 @@ pub enum Verb {
     Terminate,
     /// End the session; the SIM may come back at once.
     DeleteSession,
+    /// Leave the session and the tenant's quarantine prefixes, and nothing else.
+    Isolate,
+    /// End an isolation.
+    Release,
+    /// Cut at the gateway alone, as when the HSS is down.
+    EmergencyCut,
 }
 
 /// A node that can be killed.

@@ -41,10 +41,12 @@ impl<N: Network> Run<'_, N> {
         actor: &str,
         within: Duration,
     ) -> Outcome {
-        if verb == Verb::DeleteSession {
-            return self.delete_sessions(ues, actor);
+        match verb {
+            Verb::DeleteSession => return self.delete_sessions(ues, actor),
+            Verb::EmergencyCut => return self.emergency_cut(ues, reason, actor),
+            _ => {}
         }
-        let is_cut = verb != Verb::Resume;
+        let is_cut = is_cut(verb);
         self.close_cuts(|sim| ues.contains(&sim));
         if is_cut {
             self.watch_downlink(ues);
@@ -54,7 +56,7 @@ impl<N: Network> Run<'_, N> {
         for sim in ues {
             let body = json!({ "reason": reason, "actor": actor });
             match self.order(*sim, verb, &body.to_string(), within) {
-                Ok(cut) if cut.dark || cut.verdict == "lifted" => done.push(cut),
+                Ok(cut) if cut.is_done() => done.push(cut),
                 Ok(cut) => {
                     let name = self.name(*sim);
                     outcome
@@ -80,6 +82,7 @@ impl<N: Network> Run<'_, N> {
                 )
             }
             _ if is_cut => format!("{count}/{of} dark"),
+            _ if verb == Verb::Isolate => format!("{count}/{of} isolated"),
             _ => format!("{count}/{of} lifted"),
         };
         outcome
@@ -102,12 +105,11 @@ impl<N: Network> Run<'_, N> {
         }
         let cut: Cut = serde_json::from_str(&text).map_err(|e| format!("unreadable: {e}"))?;
         let at_answer = self.session_packets(imsi);
-        let done = |cut: &Cut| cut.dark || cut.verdict == "lifted";
         let certificate = self
             .lab
-            .follow(cut, within, done)
+            .follow(cut, within, Cut::is_done)
             .map_err(|e| e.to_string())?;
-        if verb != Verb::Resume {
+        if is_cut(verb) {
             let certificate = certificate.clone();
             self.cuts.push(OpenCut {
                 sim,
@@ -118,6 +120,28 @@ impl<N: Network> Run<'_, N> {
             });
         }
         Ok(certificate)
+    }
+
+    /// Cuts at the gateway alone: the HSS hears of it when it looks.
+    fn emergency_cut(&mut self, ues: &[SimRef], reason: &str, actor: &str) -> Outcome {
+        let mut outcome = Outcome::default();
+        let mut cut = 0;
+        for sim in ues {
+            let Some(imsi) = self.imsi(*sim) else {
+                continue;
+            };
+            let body = json!({ "imsi": imsi, "reason": reason, "actor": actor }).to_string();
+            let target = "/v1/emergency-cut";
+            let response = self.lab.admin(AdminOf::Pgw, Method::Post, target, &body);
+            if response.status == 200 {
+                cut += 1;
+            } else {
+                let why = String::from_utf8_lossy(&response.body);
+                outcome.faults.push(format!("{}: {why}", self.name(*sim)));
+            }
+        }
+        outcome.detail = format!("{cut}/{} cut at the gateway", ues.len());
+        outcome
     }
 
     /// Ends sessions at the gateway, without a bar: the SIM may come back at once.
@@ -313,6 +337,11 @@ impl<N: Network> Run<'_, N> {
         }
         Some(after)
     }
+}
+
+/// Whether a verb takes all service away.
+const fn is_cut(verb: Verb) -> bool {
+    matches!(verb, Verb::Suspend | Verb::Pause | Verb::Terminate)
 }
 
 /// Microseconds from t0 to a time, which may be before it.

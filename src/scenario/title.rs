@@ -112,6 +112,9 @@ pub(super) const fn verb(verb: Verb) -> &'static str {
         Verb::Resume => "resume",
         Verb::Terminate => "terminate",
         Verb::DeleteSession => "delete-session",
+        Verb::Isolate => "isolate",
+        Verb::Release => "release",
+        Verb::EmergencyCut => "emergency-cut",
     }
 }
 

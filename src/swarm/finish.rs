@@ -28,7 +28,6 @@ struct Bars {
 #[derive(serde::Deserialize)]
 struct Bar {
     imsi: Imsi,
-    version: u64,
 }
 
 impl Run {
@@ -102,12 +101,12 @@ impl Run {
         }
         // Lifts reach the gateway, and what keeps UEs away ends.
         self.let_pass(BACK_OFF)?;
-        self.lift_emergencies()
+        self.no_bar_is_left()
     }
 
-    /// Lifts the bars that the gateway set by itself. No other is left but those of SIMs that are
-    /// terminated.
-    fn lift_emergencies(&mut self) -> Result<(), String> {
+    /// No bar is left but those of SIMs that are terminated: what a gateway cut by itself was taken
+    /// up by the HSS, and resumed there.
+    fn no_bar_is_left(&mut self) -> Result<(), String> {
         let call = self.call(
             AdminOf::Pgw,
             Method::Get,
@@ -117,20 +116,9 @@ impl Run {
         let answer = self.answer(call)?;
         let Bars { bars } = serde_json::from_slice(&answer.body)
             .map_err(|e| format!("7: the gateway's answer cannot be read: {e}"))?;
-        for Bar { imsi, version } in bars {
-            if self.state(imsi)? == "terminated" {
-                continue;
-            }
-            if !self.emergencies.contains(&imsi) {
+        for Bar { imsi } in bars {
+            if self.state(imsi)? != "terminated" {
                 return Err(format!("3: {imsi} was resumed and its bar is not lifted"));
-            }
-            let body = serde_json::json!({ "version": version + 1, "actor": "swarm" });
-            let target = format!("/v1/bars/{imsi}/lift");
-            let call = self.call(AdminOf::Pgw, Method::Post, target, body.to_string());
-            let answer = self.answer(call)?;
-            if answer.status != 200 {
-                let body = String::from_utf8_lossy(&answer.body);
-                return Err(format!("3: the bar of {imsi} cannot be lifted: {body}"));
             }
         }
         Ok(())

@@ -178,8 +178,6 @@ struct Run {
     /// UEs with a bearer, as the log up to `read` tells.
     attached: BTreeSet<Imsi>,
     read: usize,
-    /// SIMs that the gateway was told to cut by itself.
-    emergencies: BTreeSet<Imsi>,
 }
 
 impl Run {
@@ -207,7 +205,6 @@ impl Run {
             next_token: 1,
             attached: BTreeSet::new(),
             read: 0,
-            emergencies: BTreeSet::new(),
         })
     }
 

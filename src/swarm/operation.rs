@@ -143,7 +143,6 @@ impl Run {
         let Some(imsi) = self.lab.plan().sims.get(sim).map(|s| s.imsi) else {
             return String::new();
         };
-        self.emergencies.insert(imsi);
         let body = serde_json::json!({ "imsi": imsi, "reason": "drawn", "actor": "swarm" });
         let target = "/v1/emergency-cut".to_owned();
         self.call(AdminOf::Pgw, Method::Post, target, body.to_string());

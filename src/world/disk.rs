@@ -74,6 +74,17 @@ impl SimulatedDisk {
         self.synced.extend(lost.into_iter().take(kept));
     }
 
+    /// A copy of what is synced: a backup.
+    pub fn backup(&self) -> Vec<u8> {
+        self.synced.clone()
+    }
+
+    /// Puts a backup in the place of what was there; an empty disk without one.
+    pub fn restore(&mut self, backup: Option<Vec<u8>>) {
+        self.pending.clear();
+        self.synced = backup.unwrap_or_else(|| MAGIC.to_vec());
+    }
+
     /// How many octets survive a power loss right now.
     pub fn durable_octets(&self) -> usize {
         self.synced.len()

@@ -155,6 +155,25 @@ impl World {
         }
     }
 
+    /// A backup of the disk of a node.
+    pub fn backup(&self, node: NodeName) -> Vec<u8> {
+        let slot = self
+            .place(node)
+            .and_then(|id| self.nodes.get(usize::from(id.0)));
+        slot.map(|slot| slot.disk.backup()).unwrap_or_default()
+    }
+
+    /// Puts a backup in the place of the disk of a node that is down, or an empty disk: the gateway
+    /// that lost its journal, the HSS of last week.
+    pub fn restore_disk(&mut self, node: NodeName, backup: Option<Vec<u8>>) {
+        let id = self.place(node).map(|id| usize::from(id.0));
+        if let Some(slot) = id.and_then(|id| self.nodes.get_mut(id))
+            && slot.node.is_none()
+        {
+            slot.disk.restore(backup);
+        }
+    }
+
     /// Acts on the first shard of the segments. Whichever worker has a UE, packets find it.
     fn segment<R>(&mut self, act: impl FnOnce(&mut Segment, Now) -> R) -> Option<R> {
         let segment = self.places.segments.first().copied()?;

@@ -27,6 +27,8 @@ mod flight;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
+mod lifecycle;
+#[cfg(test)]
 mod messages;
 #[cfg(test)]
 mod prelude;
