@@ -24,6 +24,7 @@ use crate::driver::{
 };
 use crate::file::{
     self, Equipment, HssFile, Operator, PgwFile, RefuseAt, SctpMode, Secrets, SimState, Subscriber,
+    SuspendedAnswer,
 };
 use crate::lab::wiring;
 
@@ -274,7 +275,12 @@ fn hss_config(file: &HssFile, gateways: Vec<Gateway>) -> HssConfig {
                 name: t.name.clone(),
                 rule: TenantRule {
                     refuse_at,
-                    ..TenantRule::default()
+                    suspended_answer: match t.suspended_answer {
+                        SuspendedAnswer::UserUnknown => heiiki_hss::SuspendedAnswer::UserUnknown,
+                        SuspendedAnswer::RoamingNotAllowed => {
+                            heiiki_hss::SuspendedAnswer::RoamingNotAllowed
+                        }
+                    },
                 },
             }
         })

@@ -243,6 +243,17 @@ pub struct TenantRule {
     pub name: String,
     /// Where its suspended SIMs are refused.
     pub refuse_at: RefuseAt,
+    /// What the location update of a suspended SIM is answered.
+    pub suspended_answer: SuspendedAnswer,
+}
+
+/// What the location update of a suspended SIM is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SuspendedAnswer {
+    /// Experimental-Result 5001, user unknown.
+    UserUnknown,
+    /// Experimental-Result 5004, roaming not allowed, with Error-Diagnostic ODB_ALL_APN.
+    RoamingNotAllowed,
 }
 
 /// `pgw.toml`: the gateway as a process of its own.

@@ -201,7 +201,7 @@ impl Hss {
         call: heiiki_types::CallId,
         row: BulkRow,
     ) -> Result<(), Refusal> {
-        if self.journal.has_failed() {
+        if self.journal.is_stuck() {
             return Err(Refusal::DiskFailed);
         }
         let id = self.next_order(None)?.0;

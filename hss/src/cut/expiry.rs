@@ -67,7 +67,7 @@ impl Expiries {
 impl Hss {
     /// Ends what is over.
     pub(crate) fn run_expiries(&mut self, now: Now) {
-        if self.journal.has_failed() {
+        if self.journal.is_stuck() {
             // What cannot be made durable does not give anything back.
             return;
         }

@@ -498,6 +498,10 @@ impl Hss {
     /// * what takes away is given once more, with a version above the gateway's;
     /// * what gives back does not undo an order that the HSS did not know of: that one is taken up.
     fn gateway_overruled(&mut self, now: Now, leg_id: LegId, by: &Overruled) {
+        if by.version >= MAX_VERSION {
+            let why = "the answer names a version that no gateway takes";
+            return self.gateway_failed(now, leg_id, why);
+        }
         self.count_past(by.version);
         let why = alloc::format!("order {} for this SIM is later", by.version);
         let attempt = self.leg_failed(leg_id, &why);

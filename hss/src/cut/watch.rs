@@ -19,7 +19,7 @@ use serde::Deserialize;
 
 use super::book::{Asked, LegId, short};
 use super::procedure::Order;
-use super::{CutId, Kind};
+use super::{CutId, Kind, MAX_VERSION};
 use crate::event::Event;
 use crate::node::{Hss, Output};
 use crate::subscriber::{State, Verb};
@@ -301,6 +301,9 @@ impl Hss {
         let Some(own) = self.order_version(imsi, kind) else {
             return;
         };
+        if found.version >= MAX_VERSION {
+            return;
+        }
         let known = self.known_versions.entry((imsi, kind)).or_default();
         *known = (*known).max(found.version);
         if self.standing(kind).contains(&imsi) || self.is_barred_otherwise(imsi, kind) {

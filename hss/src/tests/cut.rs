@@ -504,60 +504,72 @@ fn a_gateway_without_the_bar_has_nothing_to_lift() {
     assert_eq!(bench.state_of(1), "standby");
 }
 
-/// An emergency cut at the gateway itself takes the next version there.
+/// Versions of the calls that wait, each answered by a gateway with a later order of its own.
+fn overrule(bench: &mut Bench, later: u64) -> Vec<u64> {
+    let mut told = Vec::new();
+    for (id, _, request) in core::mem::take(&mut bench.calls) {
+        let body: Value = serde_json::from_slice(&request.body).unwrap();
+        let version = body["version"].as_u64().unwrap();
+        told.push(version);
+        let reply = if version > later {
+            let now = bench.now.at.as_micros();
+            ok(
+                &json!({"version": told, "lifted": true, "boot": BOOT, "sessions": 0, "t4": now,
+                "t5_uplink": now, "t5_downlink": now}),
+            )
+        } else {
+            HttpResponse {
+                status: 409,
+                ..ok(&json!({"error": "later", "version": later, "actor": "desk"}))
+            }
+        };
+        let result = Ok(reply);
+        bench.input(Input::GatewayReply { call: id, result });
+    }
+    told
+}
+
 #[test]
-fn an_order_that_a_gateway_overrules_is_reported_and_the_next_one_is_above() {
+fn a_resume_that_a_gateway_overrules_takes_its_order_up() {
     let mut bench = Bench::new();
     let cut = bench.order(1, "suspend");
-    let own = cut["version"].as_u64().unwrap();
+    let later = cut["version"].as_u64().unwrap() + 5_000;
     bench.gateways = Gateways::Silent;
-    for later in [own + 1, own + 5_000] {
-        let call = bench.verb(1, "resume");
-        let mut told = 0;
-        while let Some((id, _, request)) = bench.calls.pop_front() {
-            let body: Value = serde_json::from_slice(&request.body).unwrap();
-            told = body["version"].as_u64().unwrap();
-            let reply = if told > later {
-                ok(&json!({"version": told, "lifted": true, "boot": BOOT}))
-            } else {
-                HttpResponse {
-                    status: 409,
-                    ..ok(&json!({"error": "later", "version": later}))
-                }
-            };
-            bench.input(Input::GatewayReply {
-                call: id,
-                result: Ok(reply),
-            });
-        }
-        let (status, lifted) = bench.reply(call).unwrap();
-        if later == own + 1 {
-            assert_eq!((status, &lifted["verdict"]), (200, &json!("lifted")));
-            continue;
-        }
-        assert_eq!(lifted["verdict"], "open");
-        let error = lifted["gateways"][0]["error"].as_str().unwrap();
-        assert!(error.contains(&later.to_string()), "{error}");
-        bench.advance(Duration::from_mins(5));
-        assert!(bench.calls.is_empty(), "telling it again changes nothing");
-        bench.verb(1, "resume");
-        let (_, _, request) = bench.calls.front().unwrap();
-        let body: Value = serde_json::from_slice(&request.body).unwrap();
-        assert!(body["version"].as_u64().unwrap() > later && told < later);
-    }
-    // A great number does not use up the epoch.
-    for (id, ..) in core::mem::take(&mut bench.calls) {
-        let reply = HttpResponse {
-            status: 409,
-            ..ok(&json!({"version": u64::MAX}))
-        };
-        bench.input(Input::GatewayReply {
-            call: id,
-            result: Ok(reply),
-        });
-    }
+    let call = bench.verb(1, "resume");
+    assert!(overrule(&mut bench, later).iter().all(|told| *told < later));
+    let (status, resumed) = bench.reply(call).unwrap();
+    assert_eq!((status, &resumed["verdict"]), (200, &json!("superseded")));
+    let error = resumed["gateways"][0]["error"].as_str().unwrap();
+    assert!(error.contains(&later.to_string()), "{error}");
+    // What the gateway has counts now, everywhere and above its version.
+    assert_eq!(bench.state_of(1), "suspended");
+    assert!(overrule(&mut bench, later).iter().all(|told| *told > later));
+    bench.verb(1, "resume");
+    assert!(overrule(&mut bench, later).iter().all(|told| *told > later));
+    assert_eq!(bench.state_of(1), "active");
+}
+
+#[test]
+fn a_cut_that_a_gateway_overrules_is_given_above_it() {
+    let mut bench = Bench::new();
+    bench.gateways = Gateways::Silent;
+    let call = bench.verb(1, "suspend");
+    let later = 1 << 50;
+    assert!(overrule(&mut bench, later).iter().all(|told| *told < later));
+    assert!(bench.reply(call).is_none());
+    assert!(overrule(&mut bench, later).iter().all(|told| *told > later));
+    let (_, cut) = bench.reply(call).unwrap();
+    assert_eq!(cut["verdict"], "clean");
+    assert!(cut["version"].as_u64().unwrap() > later);
+    // No gateway takes more than this: such an answer is a mistake, and uses up nothing.
+    let call = bench.verb(2, "suspend");
+    overrule(&mut bench, u64::MAX);
+    let (_, cut) = bench.reply(call).unwrap();
+    assert_eq!(cut["verdict"], "open");
+    assert!(cut["version"].as_u64().unwrap() < later);
     bench.gateways = Gateways::Prompt;
-    bench.order(1, "suspend");
+    bench.advance(Duration::from_secs(1));
+    assert_eq!(bench.order(2, "resume")["verdict"], "lifted");
 }
 
 #[test]

@@ -176,7 +176,7 @@ impl Drop for Folder {
 pub(super) fn hss_file(gateway: Option<SocketAddr>) -> String {
     let gateway = gateway.map_or_else(String::new, |admin| {
         format!(
-            "[[gateway]]\nname = \"pgw-1\"\nadmin = \"{admin}\"\ntoken_file = \"pgw-cut-token\"\n\
+            "[[gateway]]\nname = \"pgw-1\"\nadmin = \"{admin}\"\ntoken_file = \"pgw-operate-token\"\n\
              apns = [\"{APN}\"]\n"
         )
     });

@@ -13,8 +13,13 @@ use crate::file::reader::{Sink, Table, parse};
 use crate::file::value::{Octets, choices};
 use crate::file::{
     Admin, AdminUrl, ConnectionLimits, Equipment, GatewayEntry, HssFile, RefuseAt, S6aTls,
-    SctpMode, StoreKeyFiles, TenantRule, TlsFiles,
+    SctpMode, StoreKeyFiles, SuspendedAnswer, TenantRule, TlsFiles,
 };
+
+choices!(SuspendedAnswer {
+    "user_unknown" => Self::UserUnknown,
+    "roaming_not_allowed" => Self::RoamingNotAllowed,
+});
 
 /// Reads `hss.toml`.
 pub(in crate::file) fn hss(source: &Arc<Source>, path: &Path, sink: &Sink) -> Option<HssFile> {
@@ -252,10 +257,12 @@ fn tenants(root: &mut Table<'_>) -> Vec<TenantRule> {
             names.add(name.value.clone(), &name.place, table.sink());
         }
         let refuse_at = table.or("refuse_at", RefuseAt::Ulr);
+        let suspended_answer = table.or("suspended_answer", SuspendedAnswer::UserUnknown);
         table.finish();
         tenants.extend(name.map(|name| TenantRule {
             name: name.value,
             refuse_at,
+            suspended_answer,
         }));
     }
     tenants
