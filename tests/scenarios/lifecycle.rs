@@ -2,7 +2,7 @@
 
 use core::net::Ipv4Addr;
 
-use heiiki::lab::{AdminOf, AttachError, Network as _};
+use heiiki::lab::{AdminOf, AttachError};
 use heiiki::plan::NodeName;
 use heiiki::world::Verdict;
 use heiiki::{Lab, Link};
@@ -197,10 +197,8 @@ fn a_suspension_for_an_hour_ends_over_a_restart() {
     assert_dark(&mut lab, "pc-1", "before its end");
     lab.run_for(s(30));
     assert_eq!(row(&mut lab, "pc-1")["state"], "active");
-    let history = get(
-        &mut lab,
-        &format!("/v1/subscribers/{}/history", lab.imsi("pc-1")),
-    );
+    let target = format!("/v1/subscribers/{}/history", lab.imsi("pc-1"));
+    let history = get(&mut lab, &target);
     let newest = &history["history"][0];
     assert_eq!(
         (&newest["verb"], &newest["who"]),

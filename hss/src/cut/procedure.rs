@@ -530,6 +530,11 @@ impl Hss {
             }
             // At once, unless somebody at the gateway is quicker time and again.
             if attempt <= 3 {
+                // The order is on its way again: its first certificate waits for that.
+                let cut = self.cuts.get_mut(leg_id.cut);
+                if let Some(leg) = cut.and_then(|c| c.gateways.get_mut(leg_id.gateway)) {
+                    leg.error = None;
+                }
                 self.tell_gateway(now, leg_id);
             } else {
                 self.cuts.again(leg_id, now.at + self.backoff(attempt));
