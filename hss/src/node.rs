@@ -384,8 +384,11 @@ impl Hss {
         } else {
             self.begin_rotation(now);
         }
-        self.bulks.take_up(now.at);
-        self.watch_gateways(now);
+        // Front ends that share a store would each end, merge and go on with the same orders.
+        if self.shared.is_none() {
+            self.bulks.take_up(now.at);
+            self.watch_gateways(now);
+        }
     }
 
     fn handle_stream(&mut self, now: Now, input: StreamInput) {
@@ -528,7 +531,9 @@ impl Machine for Hss {
         self.run_due_calls(now);
         if self.phase == Phase::Serving {
             self.run_watches(now);
-            self.run_expiries(now);
+            if self.shared.is_none() {
+                self.run_expiries(now);
+            }
         }
         self.send_due_errands(now);
         if self.marks_due.is_some_and(|at| at <= now.at) {

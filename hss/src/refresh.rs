@@ -18,6 +18,7 @@ use crate::subscriber::{Gateway, Location, RowIx, Standing, State};
 /// What the rows of a SIM say.
 #[derive(Default)]
 struct Truth {
+    isolation: Option<crate::subscriber::Isolation>,
     state: Option<(State, Standing)>,
     location: Option<Location>,
     floor: u64,
@@ -89,6 +90,9 @@ impl Hss {
             subscriber.counter.raise(truth.floor);
             subscriber.set_gateways(truth.gateways);
             subscriber.set_binding(truth.binding);
+            if let Some(isolation) = truth.isolation {
+                subscriber.set_isolation(isolation);
+            }
             if let Some((state, standing)) = truth.state {
                 subscriber.state = state;
                 if *subscriber.standing() != standing {
@@ -128,7 +132,12 @@ impl Hss {
                 Table::Update => truth.updates.push(row::decode(value)?),
                 Table::Gateway => truth.gateways = row::decode(value)?,
                 Table::Binding => truth.binding = row::decode(value)?,
-                Table::Meta | Table::Cut | Table::Reset | Table::Equipment => {}
+                Table::Isolation => truth.isolation = Some(row::decode(value)?),
+                Table::History => {
+                    let imsi = row::imsi_of(&record.key)?;
+                    self.history.restore(imsi, row::decode(value)?);
+                }
+                Table::Meta | Table::Cut | Table::Reset | Table::Equipment | Table::Bulk => {}
             }
         }
         Ok(truth)

@@ -140,6 +140,11 @@ impl Hss {
 
     pub(super) fn give_bulk(&mut self, call: &Call<'_>) -> Result<Option<HttpResponse>, Refusal> {
         let body: BulkBody = call.body()?;
+        if self.shared.is_some() {
+            return Err(Refusal::Body(String::from(
+                "front ends that share a store take no bulk order: give the orders one by one",
+            )));
+        }
         if !call.role.may(needed(body.verb)) {
             return Err(Refusal::Forbidden(needed(body.verb)));
         }

@@ -74,6 +74,7 @@ impl Hss {
             node,
             kind: kind.0,
             cut: Some(cut.number()),
+            claimed: true,
         };
         self.journal
             .put(Table::Cancellation, cancellation.key(), &cancellation);
