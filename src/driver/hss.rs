@@ -9,6 +9,7 @@ use std::sync::Arc;
 use heiiki_hss::{Hss, HssConfig, Input, Output, StoreKeys, SubscriberImport, Tokens};
 use heiiki_net::postgres::PostgresConfig;
 use heiiki_net::reactor::{Limits, Reactor};
+use heiiki_net::sctp::Deliver;
 use heiiki_net::{http, tls};
 use heiiki_types::{ConnId, HttpRequest, Lane, Rng, StreamInput, StreamOutput};
 use tokio::sync::mpsc;
@@ -113,11 +114,7 @@ impl HssServer {
         };
         let (audit, tls) = (setup.audit, setup.s6a_tls);
         let tls = TlsStreams::start(runtime, tls, &inbox, audit.as_ref())?;
-        let deliver: heiiki_net::sctp::Deliver = {
-            let inbox = inbox.clone();
-            Arc::new(move |input| inbox.send(Input::Stream(input)))
-        };
-        let sctp = sctp::listen(&setup.sctp, s6a_address, runtime, &deliver)?;
+        let sctp = sctp::listen(&setup.sctp, s6a_address, runtime, &deliver(&inbox))?;
         let (calls, events) = (Admin::default(), Events::default());
         let handler = {
             let inbox = inbox.clone();
@@ -213,6 +210,12 @@ impl HssServer {
             let _ = ended.recv_timeout(Duration::from_secs(2));
         }
     }
+}
+
+/// What happens on associations goes in with everything else.
+fn deliver(inbox: &Inbox<Hss>) -> Deliver {
+    let inbox = inbox.clone();
+    Arc::new(move |input| inbox.send(Input::Stream(input)))
 }
 
 /// Where the outputs of the machine go.
