@@ -175,18 +175,7 @@ impl Hss {
                 let reset: Reset = row::decode(value)?;
                 self.resets.add(reset);
             }
-            Table::Gateway => {
-                let gateways: Vec<Gateway> = row::decode(value)?;
-                let ix = self.loaded(key)?;
-                let subscriber = self.subscribers.get_mut(ix).ok_or(Unreadable)?;
-                subscriber.set_gateways(gateways);
-            }
-            Table::Binding => {
-                let binding: Binding = row::decode(value)?;
-                let ix = self.loaded(key)?;
-                let subscriber = self.subscribers.get_mut(ix).ok_or(Unreadable)?;
-                subscriber.set_binding(binding);
-            }
+            Table::Gateway | Table::Binding => self.load_rare(record.table, key, value)?,
             Table::Equipment => {
                 let name = core::str::from_utf8(key).map_err(|_| Unreadable)?;
                 let entry: Entry = row::decode(value)?;
@@ -206,6 +195,20 @@ impl Hss {
                 self.history.restore(imsi, row::decode(value)?);
             }
             Table::Bulk => self.bulks.restore(key, value).ok_or(Unreadable)?,
+        }
+        Ok(())
+    }
+
+    /// A row of a table that few SIMs have rows in.
+    fn load_rare(&mut self, table: u8, key: &[u8], value: &[u8]) -> Result<(), Trouble> {
+        let ix = self.loaded(key)?;
+        let subscriber = self.subscribers.get_mut(ix).ok_or(Unreadable)?;
+        if table == Table::Gateway.number() {
+            let gateways: Vec<Gateway> = row::decode(value)?;
+            subscriber.set_gateways(gateways);
+        } else {
+            let binding: Binding = row::decode(value)?;
+            subscriber.set_binding(binding);
         }
         Ok(())
     }

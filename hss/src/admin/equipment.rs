@@ -135,7 +135,8 @@ impl Hss {
             note: &entry.note,
         });
         self.equipment.set(key, entry);
-        self.reply_with(call, seq, response)
+        self.reply_with(call, seq, response);
+        Ok(None)
     }
 
     pub(super) fn remove_equipment(
@@ -148,7 +149,8 @@ impl Hss {
         }
         let name = key.to_string().into_bytes();
         let seq = self.journal.delete(Table::Equipment, name);
-        self.reply_with(call, seq, HttpResponse::new(204, Vec::new()))
+        self.reply_with(call, seq, HttpResponse::new(204, Vec::new()));
+        Ok(None)
     }
 
     pub(super) fn show_binding(
@@ -172,7 +174,8 @@ impl Hss {
         let ix = ix.ok_or(Refusal::NoSubscriber)?;
         let body: BindingBody = call.body()?;
         let seq = self.set_binding(ix, body.binding).unwrap_or_default();
-        self.reply_with(call, seq, json(&body))
+        self.reply_with(call, seq, json(&body));
+        Ok(None)
     }
 
     pub(super) fn reset_mmes(&mut self, call: &Call<'_>) -> Result<Option<HttpResponse>, Refusal> {
@@ -190,13 +193,7 @@ impl Hss {
     }
 
     /// Answers once a batch is durable.
-    fn reply_with(
-        &mut self,
-        call: &Call<'_>,
-        seq: PersistSeq,
-        response: HttpResponse,
-    ) -> Result<Option<HttpResponse>, Refusal> {
+    fn reply_with(&mut self, call: &Call<'_>, seq: PersistSeq, response: HttpResponse) {
         self.wait_for(call.now, seq, Deferred::Reply(call.id, response));
-        Ok(None)
     }
 }

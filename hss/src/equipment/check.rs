@@ -41,6 +41,14 @@ fn same_device(a: Imei, b: Imei) -> bool {
     a.significant().eq(b.significant())
 }
 
+/// Whether a SIM belongs into another device.
+fn is_bound_elsewhere(subscriber: &Subscriber, imei: Imei) -> bool {
+    match subscriber.binding() {
+        Binding::To(own) => !same_device(own, imei),
+        Binding::Any | Binding::FirstSeen => false,
+    }
+}
+
 /// The two digits of Software-Version.
 fn version(text: Option<&str>) -> Option<u8> {
     text.filter(|t| t.len() == 2)?.parse().ok()
@@ -81,7 +89,7 @@ impl Hss {
             };
         };
         let subscriber = request.imsi.and_then(|i| self.subscribers.by_imsi(i));
-        if subscriber.is_some_and(|s| self.is_bound_elsewhere(s, imei)) {
+        if subscriber.is_some_and(|s| is_bound_elsewhere(s, imei)) {
             return served(EquipmentStatus::BLACK, Objection::Bound.name());
         }
         let version = version(request.terminal.software_version.as_deref());
@@ -91,13 +99,6 @@ impl Hss {
             (Some(list @ List::Black), _) => served(EquipmentStatus::BLACK, list.name()),
             (None, Otherwise::Allow) => served(EquipmentStatus::WHITE, "unknown"),
             (None, Otherwise::Refuse) => refused("unknown"),
-        }
-    }
-
-    fn is_bound_elsewhere(&self, subscriber: &Subscriber, imei: Imei) -> bool {
-        match subscriber.binding() {
-            Binding::To(own) => !same_device(own, imei),
-            Binding::Any | Binding::FirstSeen => false,
         }
     }
 
@@ -113,7 +114,7 @@ impl Hss {
             let refused = bound && self.config.equipment.absent == Otherwise::Refuse;
             return refused.then_some(Objection::Absent);
         };
-        if self.is_bound_elsewhere(subscriber, imei) {
+        if is_bound_elsewhere(subscriber, imei) {
             return Some(Objection::Bound);
         }
         let list = self.equipment.list_of(imei, version(software_version));

@@ -8,8 +8,8 @@ use alloc::collections::BTreeMap;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use heiiki_diameter::Message;
 use heiiki_diameter::s6a::{ResetRequest, UserId};
+use heiiki_diameter::{AnswerResult, Message};
 use heiiki_types::Now;
 
 use super::errands::{Errand, Reset};
@@ -52,7 +52,7 @@ impl Hss {
                 self.journal.put(Table::Reset, reset.key(), &reset);
                 let tag = self.resets.add(reset);
                 self.resets.again(tag, at);
-                at = at + self.config.timers.reset;
+                at += self.config.timers.reset;
                 count += 1;
             }
         }
@@ -129,7 +129,7 @@ impl Hss {
             host: reset.node.host,
             result: result.map(Answered),
         });
-        if result.is_some_and(|r| r.is_success()) || self.resets.attempts(tag) >= ATTEMPTS {
+        if result.is_some_and(AnswerResult::is_success) || self.resets.attempts(tag) >= ATTEMPTS {
             self.end_reset(tag);
         } else {
             self.reset_unanswered(now, tag);

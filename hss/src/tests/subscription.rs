@@ -41,30 +41,30 @@ impl Bench {
         self.send(conn, answer);
     }
 
-    fn nor(&self, host: &str, n: u32) -> NotifyRequest {
-        NotifyRequest {
-            session_id: format!("{host};9;{n}"),
-            origin_host: host.into(),
-            origin_realm: REALM.into(),
-            destination_host: Some(HSS.into()),
-            destination_realm: REALM.into(),
-            imsi: imsi(n),
-            terminal: Terminal::default(),
-            pgw: None,
-            context: None,
-            apn: None,
-            alert_reason: None,
-            ue_srvcc_capability: None,
-            nor_flags: None,
-            supported_features: Vec::new(),
-            route_record: Vec::new(),
-        }
-    }
-
     fn notify(&mut self, conn: ConnId, request: &NotifyRequest) -> AnswerResult {
         self.send(conn, request.to_message());
         let message = self.receive(conn);
         NotifyAnswer::from_message(&message).unwrap().result
+    }
+}
+
+fn nor(host: &str, n: u32) -> NotifyRequest {
+    NotifyRequest {
+        session_id: format!("{host};9;{n}"),
+        origin_host: host.into(),
+        origin_realm: REALM.into(),
+        destination_host: Some(HSS.into()),
+        destination_realm: REALM.into(),
+        imsi: imsi(n),
+        terminal: Terminal::default(),
+        pgw: None,
+        context: None,
+        apn: None,
+        alert_reason: None,
+        ue_srvcc_capability: None,
+        nor_flags: None,
+        supported_features: Vec::new(),
+        route_record: Vec::new(),
     }
 }
 
@@ -219,7 +219,7 @@ fn a_chosen_gateway_is_told_to_the_next_mme() {
     let mut bench = Bench::new();
     let conn = bench.connect(MME1);
     bench.attach(conn, 1);
-    let mut request = bench.nor(MME1, 1);
+    let mut request = nor(MME1, 1);
     request.pgw = Some(pgw("192.0.2.7"));
     request.context = Some(1);
     assert_eq!(bench.notify(conn, &request), AnswerResult::SUCCESS);
@@ -230,7 +230,7 @@ fn a_chosen_gateway_is_told_to_the_next_mme() {
     assert_eq!(profile.apns[0].pgw, Some(pgw("192.0.2.7")));
     assert_eq!(profile.apns[0].pgw_allocation, Some(1));
     // By its name too, and another one replaces it.
-    let mut request = bench.nor(MME2, 1);
+    let mut request = nor(MME2, 1);
     request.pgw = Some(pgw("192.0.2.8"));
     request.apn = Some(ServiceSelection::Apn("corp.acme".parse().unwrap()));
     assert_eq!(bench.notify(other, &request), AnswerResult::SUCCESS);
@@ -243,16 +243,16 @@ fn a_chosen_gateway_is_told_to_the_next_mme() {
 fn a_notification_is_refused_when_it_cannot_be_true() {
     let mut bench = Bench::new();
     let (conn, other) = (bench.connect(MME1), bench.connect(MME2));
-    let request = bench.nor(MME1, 99);
+    let request = nor(MME1, 99);
     assert_eq!(bench.notify(conn, &request), s6a::USER_UNKNOWN);
-    let request = bench.nor(MME1, 1);
+    let request = nor(MME1, 1);
     assert_eq!(bench.notify(conn, &request), s6a::UNKNOWN_SERVING_NODE);
     bench.attach(conn, 1);
     assert_eq!(bench.notify(conn, &request), AnswerResult::SUCCESS);
-    let request = bench.nor(MME2, 1);
+    let request = nor(MME2, 1);
     assert_eq!(bench.notify(other, &request), s6a::UNKNOWN_SERVING_NODE);
     for (context, apn) in [(Some(2), None), (None, Some("other")), (None, None)] {
-        let mut request = bench.nor(MME1, 1);
+        let mut request = nor(MME1, 1);
         request.pgw = Some(pgw("192.0.2.7"));
         request.context = context;
         request.apn = apn.map(|a: &str| ServiceSelection::Apn(a.parse().unwrap()));
@@ -260,7 +260,7 @@ fn a_notification_is_refused_when_it_cannot_be_true() {
         assert_eq!(bench.notify(conn, &request), refused);
     }
     bench.purge(conn, 1);
-    let request = bench.nor(MME1, 1);
+    let request = nor(MME1, 1);
     assert_eq!(bench.notify(conn, &request), s6a::UNKNOWN_SERVING_NODE);
 }
 
@@ -279,15 +279,15 @@ fn an_alert_is_told() {
             }
         )
     };
-    let mut request = bench.nor(MME1, 1);
+    let mut request = nor(MME1, 1);
     request.alert_reason = Some(alert_reason::UE_PRESENT);
     bench.notify(conn, &request);
     assert!(told(&bench));
-    let mut request = bench.nor(MME1, 1);
+    let mut request = nor(MME1, 1);
     request.nor_flags = Some(nor_flags::S6A | nor_flags::UE_REACHABLE_FROM_MME);
     bench.notify(conn, &request);
     assert!(told(&bench));
-    let request = bench.nor(MME1, 1);
+    let request = nor(MME1, 1);
     bench.notify(conn, &request);
     assert!(!told(&bench));
 }

@@ -387,9 +387,9 @@ fn tracking_area(tai: Tai) -> [u8; 5] {
 
 /// Replaces the parts that the new data has, TS 29.272 §5.2.2.1.2.
 fn merge(known: &mut SubscriptionData, new: &SubscriptionData) {
-    fn take<T: Clone>(known: &mut Option<T>, new: &Option<T>) {
-        if new.is_some() {
-            known.clone_from(new);
+    fn take<T: Clone>(known: &mut Option<T>, new: Option<&T>) {
+        if let Some(new) = new {
+            *known = Some(new.clone());
         }
     }
     if new.subscriber_status == Some(0) {
@@ -397,25 +397,34 @@ fn merge(known: &mut SubscriptionData, new: &SubscriptionData) {
         known.odb = None;
         known.hplmn_odb = None;
     }
-    take(&mut known.subscriber_status, &new.subscriber_status);
-    take(&mut known.msisdn, &new.msisdn);
-    take(&mut known.network_access_mode, &new.network_access_mode);
-    take(&mut known.odb, &new.odb);
-    take(&mut known.hplmn_odb, &new.hplmn_odb);
+    take(&mut known.subscriber_status, new.subscriber_status.as_ref());
+    take(&mut known.msisdn, new.msisdn.as_ref());
+    take(
+        &mut known.network_access_mode,
+        new.network_access_mode.as_ref(),
+    );
+    take(&mut known.odb, new.odb.as_ref());
+    take(&mut known.hplmn_odb, new.hplmn_odb.as_ref());
     if !new.zones.is_empty() {
         known.zones.clone_from(&new.zones);
     }
-    take(&mut known.access_restriction, &new.access_restriction);
-    take(&mut known.apn_oi_replacement, &new.apn_oi_replacement);
+    take(
+        &mut known.access_restriction,
+        new.access_restriction.as_ref(),
+    );
+    take(
+        &mut known.apn_oi_replacement,
+        new.apn_oi_replacement.as_ref(),
+    );
     take(
         &mut known.charging_characteristics,
-        &new.charging_characteristics,
+        new.charging_characteristics.as_ref(),
     );
-    take(&mut known.ue_ambr, &new.ue_ambr);
-    take(&mut known.rfsp, &new.rfsp);
+    take(&mut known.ue_ambr, new.ue_ambr.as_ref());
+    take(&mut known.rfsp, new.rfsp.as_ref());
     take(
         &mut known.subscribed_rau_tau_timer_s,
-        &new.subscribed_rau_tau_timer_s,
+        new.subscribed_rau_tau_timer_s.as_ref(),
     );
     let Some(new) = &new.apn_profile else { return };
     match &mut known.apn_profile {

@@ -17,8 +17,8 @@ fn world(strict: bool) -> World {
     World::with(config)
 }
 
-fn listed(status: EquipmentStatus) -> Option<(AnswerResult, Option<EquipmentStatus>)> {
-    Some((AnswerResult::SUCCESS, Some(status)))
+const fn listed(status: EquipmentStatus) -> (AnswerResult, Option<EquipmentStatus>) {
+    (AnswerResult::SUCCESS, Some(status))
 }
 
 fn rejected_with(world: &World, wanted: u8) -> bool {
@@ -31,7 +31,7 @@ fn rejected_with(world: &World, wanted: u8) -> bool {
 fn white_and_grey_equipment_is_served() {
     for status in [EquipmentStatus::WHITE, EquipmentStatus::GREY] {
         let mut world = world(true);
-        world.hss.equipment = listed(status);
+        world.hss.equipment = Some(listed(status));
         world.attach(1);
         assert_eq!(world.state(1), Some(State::Registered));
         let asked = &world.hss.ecrs[0];
@@ -45,7 +45,7 @@ fn white_and_grey_equipment_is_served() {
 #[test]
 fn black_equipment_is_refused_for_good() {
     let mut world = world(false);
-    world.hss.equipment = listed(EquipmentStatus::BLACK);
+    world.hss.equipment = Some(listed(EquipmentStatus::BLACK));
     world.attach(1);
     assert!(rejected_with(&world, 6), "{:?}", world.events);
     assert!(world.hss.ulrs.is_empty());
@@ -79,7 +79,7 @@ fn a_silent_register_is_the_policy_s() {
 #[test]
 fn without_the_check_nobody_is_asked() {
     let mut world = World::new();
-    world.hss.equipment = listed(EquipmentStatus::BLACK);
+    world.hss.equipment = Some(listed(EquipmentStatus::BLACK));
     world.attach(1);
     assert_eq!(world.state(1), Some(State::Registered));
     assert!(world.hss.ecrs.is_empty());
