@@ -11,6 +11,7 @@
     reason = "what fails here fails the test"
 )]
 
+#[allow(dead_code, reason = "not all of it is needed")]
 mod command;
 mod served;
 

@@ -242,18 +242,16 @@ impl Hss {
             return self.turn_away(now, subject, work);
         }
         shared.parked += 1;
-        match shared.gates.get_mut(&subject) {
-            Some(gate) => gate.queue.push_back((now, work)),
-            None => {
-                let queue = [(now, work)].into();
-                let gate = Gate {
-                    queue,
-                    ..Gate::default()
-                };
-                shared.gates.insert(subject.clone(), gate);
-                self.read(subject);
-            }
+        if let Some(gate) = shared.gates.get_mut(&subject) {
+            gate.queue.push_back((now, work));
+            return;
         }
+        let gate = Gate {
+            queue: [(now, work)].into(),
+            ..Gate::default()
+        };
+        shared.gates.insert(subject.clone(), gate);
+        self.read(subject);
     }
 
     fn read(&mut self, subject: Vec<u8>) {
@@ -394,21 +392,18 @@ impl Hss {
             ..
         } = current;
         let guard = (subject.as_slice(), version);
-        match self.flush_shared(Some(guard)) {
-            Some((seq, guarded)) => {
-                let Some(shared) = self.shared.as_mut() else {
-                    return;
-                };
-                let after = version + u64::from(guarded);
-                shared.writes.insert(seq, (subject.clone(), after));
-                let gate = shared.gates.entry(subject).or_default();
-                gate.under_way = Some(work.unwrap_or((now, Work::Look)));
-                gate.held = held;
-            }
-            None => {
-                self.show(now, held);
-                self.next(subject);
-            }
+        if let Some((seq, guarded)) = self.flush_shared(Some(guard)) {
+            let Some(shared) = self.shared.as_mut() else {
+                return;
+            };
+            let after = version + u64::from(guarded);
+            shared.writes.insert(seq, (subject.clone(), after));
+            let gate = shared.gates.entry(subject).or_default();
+            gate.under_way = Some(work.unwrap_or((now, Work::Look)));
+            gate.held = held;
+        } else {
+            self.show(now, held);
+            self.next(subject);
         }
     }
 

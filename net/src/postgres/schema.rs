@@ -43,14 +43,13 @@ async fn steps(client: &Client) -> Result<(), PostgresError> {
         )
         .await?;
     let known = i32::try_from(STEPS.len()).unwrap_or(i32::MAX);
-    let found = match version(client).await? {
-        Some(found) => found,
-        None => {
-            let made = "CREATE TABLE heiiki_schema (version int4 NOT NULL); \
-                        INSERT INTO heiiki_schema VALUES (0)";
-            client.batch_execute(made).await?;
-            0
-        }
+    let found = if let Some(found) = version(client).await? {
+        found
+    } else {
+        let made = "CREATE TABLE heiiki_schema (version int4 NOT NULL); \
+                    INSERT INTO heiiki_schema VALUES (0)";
+        client.batch_execute(made).await?;
+        0
     };
     if found > known {
         return Err(PostgresError::NewerSchema { found, known });
