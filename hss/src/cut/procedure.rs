@@ -92,6 +92,9 @@ impl Hss {
     /// another front end may have given.
     pub(crate) fn next_order(&mut self, imsi: Option<Imsi>) -> Result<CutId, Refusal> {
         let first = self.first_order();
+        // A version may be far above the numbers of this store: only front ends that share one
+        // count on from each other's.
+        let imsi = imsi.filter(|_| self.shared.is_some());
         let last = imsi.and_then(|imsi| self.subscribers.by_imsi(imsi));
         let last = last
             .map_or(0, |s| s.standing().version)

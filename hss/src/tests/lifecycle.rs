@@ -274,7 +274,7 @@ fn an_hss_from_a_backup_cuts_although_the_gateway_has_a_later_lift() {
     bench.crash();
     assert_eq!(bench.state_of(1), "standby");
     let cut = bench.order(1, "suspend");
-    assert_eq!(cut["verdict"], "dark", "{cut}");
+    assert_eq!(cut["verdict"], "clean", "{cut}");
     assert!(cut["version"].as_u64().unwrap() > later);
     assert_eq!(bars(&bench, 1), [true; 2]);
     // The version is durable: a resume after a restart is above it.
