@@ -83,6 +83,13 @@ pub enum Event {
         /// Rows that the store had already, and kept as they are.
         kept: usize,
     },
+    /// The subscription of a SIM was changed by a call.
+    SubscriptionChanged {
+        /// The SIM.
+        imsi: Imsi,
+        /// Which parts.
+        parts: &'static str,
+    },
     /// An import that came before the store was read clashes with it.
     ImportRefused {
         /// The first clash.

@@ -38,7 +38,7 @@ pub use event::{Answered, Event, Resynchronisation};
 pub use node::{Census, Hss, Input, Output};
 pub use seal::{KeyId, StoreKeys};
 pub use subscriber::import::{ImportError, ImportFault, SubscriberImport};
-pub use subscriber::{ApnSubscription, PdnKind, Profile, State, SubscribedApn};
+pub use subscriber::{ApnSubscription, PdnKind, Profile, ProfileOptions, State, SubscribedApn};
 
 #[cfg(test)]
 mod tests;

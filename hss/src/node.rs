@@ -16,6 +16,7 @@ use heiiki_types::{
     SharedInput, SharedOutput, StorageInput, StorageOutput, StreamInput, StreamOutput,
 };
 
+use crate::admin::Repeats;
 use crate::auc::sqn::Epoch;
 use crate::config::{HssConfig, Tokens};
 use crate::cut::Kind as OrderKind;
@@ -237,6 +238,8 @@ pub struct Hss {
     pub(crate) known_versions: BTreeMap<(Imsi, OrderKind), u64>,
     /// SIMs refused in this step, for t8.
     refused: Vec<Imsi>,
+    /// Answers for callers that give a call again.
+    pub(crate) repeats: Repeats,
     /// Imports that came before the store was read.
     pub(crate) early: Vec<SubscriberImport>,
     /// Only when the store is shared.
@@ -298,6 +301,7 @@ impl Hss {
             isolated: BTreeSet::new(),
             known_versions: BTreeMap::new(),
             refused: Vec::new(),
+            repeats: Repeats::default(),
             early: Vec::new(),
             shared: config.shared.then(Box::default),
             outputs: VecDeque::new(),

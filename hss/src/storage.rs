@@ -24,7 +24,6 @@ use crate::cut::CutId;
 use crate::event::Event;
 use crate::load::{Loading, next_epoch};
 use crate::node::{Hss, Output, Phase};
-use crate::provision::Taken;
 use crate::s6a::Waiting;
 use crate::subscriber::RowIx;
 use crate::subscriber::row::{self, Table};
@@ -45,9 +44,7 @@ pub(crate) enum Deferred {
     Order(CutId),
     /// A bulk order, and the call that waits for it.
     Bulk(CallId, u64),
-    /// The reply to an import.
-    Imported(CallId, Taken),
-    /// The reply to a change.
+    /// The reply to a change of subscriptions.
     Reply(CallId, HttpResponse),
 }
 
@@ -137,7 +134,6 @@ impl Hss {
             Deferred::Answer(waiting) => self.go_on(now, waiting),
             Deferred::Order(id) => self.order_is_durable(now, id),
             Deferred::Bulk(call, id) => self.bulk_is_durable(now, call, id),
-            Deferred::Imported(call, taken) => self.reply_to_import(call, taken),
             Deferred::Reply(call, response) => self.reply(call, response),
         }
     }
@@ -148,7 +144,7 @@ impl Hss {
             Deferred::Mark(..) | Deferred::New(..) | Deferred::SealedAgain(_) => {}
             Deferred::Answer(waiting) => self.give_up(now, waiting),
             Deferred::Order(id) => self.order_is_lost(id),
-            Deferred::Imported(call, _) | Deferred::Reply(call, _) | Deferred::Bulk(call, _) => {
+            Deferred::Reply(call, _) | Deferred::Bulk(call, _) => {
                 let response = Refusal::DiskFailed.response::<()>(None);
                 self.reply(call, response);
             }

@@ -164,7 +164,43 @@ impl Client {
             request.body.zeroize();
             answer
         });
-        answer.and_then(|answer| answer).map_err(|error| {
+        self.answered(answer.and_then(|answer| answer))
+    }
+
+    /// Begins a call, and hands its answer over from another thread.
+    pub(super) fn start(
+        &self,
+        mut request: HttpRequest,
+        done: impl FnOnce(std::io::Result<HttpResponse>) + Send + 'static,
+    ) {
+        request.bearer = Some(self.token.clone());
+        let server = self.server.clone();
+        self.runtime.handle().spawn(async move {
+            let answer = http::call(server, &request, TIMEOUT).await;
+            // It may have held the keys of SIMs.
+            request.body.zeroize();
+            done(answer);
+        });
+    }
+
+    /// Makes a call that must succeed, and gives its JSON.
+    pub(super) fn exchange(&self, request: HttpRequest) -> Result<Value, Failure> {
+        let (tx, rx) = std::sync::mpsc::channel();
+        self.start(request, move |answer| drop(tx.send(answer)));
+        let answer = rx.recv().map_err(std::io::Error::other);
+        let response = self.answered(answer.and_then(|answer| answer))?;
+        if (200..300).contains(&response.status) {
+            return self.read(&response);
+        }
+        Err(self.refused(&response))
+    }
+
+    /// The answer, or why there is none.
+    pub(super) fn answered(
+        &self,
+        answer: std::io::Result<HttpResponse>,
+    ) -> Result<HttpResponse, Failure> {
+        answer.map_err(|error| {
             let help = "is it running, and is this its address? Its `ready` line has it";
             Failure::failed(
                 format!(

@@ -11,6 +11,7 @@
 mod aka;
 mod audit;
 mod bench;
+mod bulk;
 mod check;
 mod client;
 mod config;

@@ -4,7 +4,7 @@ use core::net::SocketAddr;
 use std::collections::BTreeMap;
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use heiiki_hss::auc::milenage;
 use heiiki_hss::auc::sqn::IndRange;
@@ -122,6 +122,15 @@ pub(super) fn hss(path: &Path, file: &HssFile, rng: &mut Rng) -> Result<HssSetup
         None => Vec::new(),
     };
     let admin = config.token("admin.token_file", &file.admin.token_file, rng)?;
+    let files = &file.tokens;
+    let mut lesser = |key: &str, file: &Option<PathBuf>| {
+        let read = |f: &PathBuf| config.token(&format!("tokens.{key}"), f, rng);
+        file.as_ref().map(read).transpose()
+    };
+    let reader = lesser("read", &files.read)?;
+    let cut_only = lesser("cut_only", &files.cut_only)?;
+    let operate = lesser("operate", &files.operate)?;
+    let provision = lesser("provision", &files.provision)?;
     let mut gateways = Vec::new();
     let mut addresses = BTreeMap::new();
     for (place, entry) in file.gateways.iter().enumerate() {
@@ -162,10 +171,10 @@ pub(super) fn hss(path: &Path, file: &HssFile, rng: &mut Rng) -> Result<HssSetup
         shared: shared(config, file)?,
         tokens: Tokens {
             admin,
-            cut_only: None,
-            operate: None,
-            provision: None,
-            reader: None,
+            cut_only,
+            operate,
+            provision,
+            reader,
         },
         subscribers: subscribers.into_iter().map(import).collect(),
         s6a: file.s6a,
@@ -323,6 +332,7 @@ fn import(row: Subscriber) -> SubscriberImport {
             .map(|a| subscribed(a, row.ambr))
             .collect(),
         ue_ambr: row.ambr,
+        options: heiiki_hss::ProfileOptions::default(),
         state: match row.state {
             SimState::Ready => State::Ready,
             SimState::Inactive => State::Inactive,
@@ -341,10 +351,12 @@ pub(super) fn subscribed(apn: file::SubscribedApn, ambr: Ambr) -> SubscribedApn 
     };
     SubscribedApn {
         apn: apn.apn,
+        pdn: heiiki_hss::PdnKind::V4,
         static_ip: apn.static_ip,
         ambr,
         qci: apn.qci,
         arp,
+        charging_characteristics: None,
     }
 }
 

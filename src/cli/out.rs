@@ -26,6 +26,16 @@ pub(super) fn problem(problem: &str, help: &str) {
     let _ = writeln!(io::stderr().lock(), "error: {problem}\n  help: {help}");
 }
 
+/// Says what is wrong with a row of a file.
+pub(super) fn row(file: &std::path::Path, problem: &impl Display) {
+    let _ = writeln!(io::stderr().lock(), "{}: {problem}", file.display());
+}
+
+/// Says something that is no mistake.
+pub(super) fn note(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "note: {text}");
+}
+
 /// Says what is wrong with a file: with the lines themselves for a person, one line a mistake for a
 /// script.
 pub(super) fn mistakes(mistakes: &Mistakes) {

@@ -1,7 +1,11 @@
 //! `hss subscriber`: the provisioning interface of a running HSS.
 
+mod export;
+mod import;
+mod progress;
+mod write;
+
 use core::time::Duration;
-use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use heiiki_hss::SubscribedApn;
@@ -23,7 +27,9 @@ use crate::lab::Cut;
 Examples:
   hss subscriber list --config hss.toml
   hss subscriber suspend 001010000000001 --reason \"lost on the train\" --config hss.toml
-  hss subscriber import subscribers.csv --config hss.toml")]
+  hss subscriber add 001010000000001 --tenant red --apn red.corp --key-file sim.key
+  hss subscriber import cards.csv --tenant red --apn red.corp --config hss.toml
+  hss subscriber export subscribers.csv --config hss.toml")]
 pub(super) struct SubscriberCommand {
     #[command(subcommand)]
     command: Command,
@@ -41,7 +47,10 @@ enum Command {
     Release(Release),
     DeleteSession(DeleteSession),
     History(History),
-    Import(Import),
+    Add(write::Add),
+    Set(write::Set),
+    Import(import::Import),
+    Export(export::Export),
 }
 
 /// List subscribers and their states
@@ -49,13 +58,59 @@ enum Command {
 #[command(after_help = "\
 Examples:
   hss subscriber list --config hss.toml
+  hss subscriber list --state suspended --tenant red --config hss.toml
   hss subscriber list --url http://127.0.0.1:8081 --token-file hss-token --json")]
 struct List {
+    #[command(flatten)]
+    filter: Filter,
     #[command(flatten)]
     server: ServerArgs,
     /// Print the JSON of the interface, one object a subscriber
     #[arg(long)]
     json: bool,
+}
+
+/// Which subscribers.
+#[derive(Args, Debug)]
+struct Filter {
+    /// Only those in this state
+    #[arg(long, value_name = "STATE", value_parser = ["ready", "standby", "active", "inactive", "suspended", "terminated"])]
+    state: Option<String>,
+    /// Only those of this tenant
+    #[arg(long, value_name = "NAME")]
+    tenant: Option<String>,
+    /// Only those of this group
+    #[arg(long, value_name = "NAME")]
+    group: Option<String>,
+    /// Only those whose IMSI begins with these digits
+    #[arg(long, value_name = "DIGITS")]
+    prefix: Option<String>,
+}
+
+impl Filter {
+    /// The target of a page.
+    fn target(&self, after: Option<&str>, detail: bool) -> String {
+        let mut target = format!("/v1/subscribers?limit=1000&detail={detail}");
+        for (name, value) in [
+            ("state", self.state.as_deref()),
+            ("tenant", self.tenant.as_deref()),
+            ("group", self.group.as_deref()),
+            ("prefix", self.prefix.as_deref()),
+            ("after", after),
+        ] {
+            if let Some(value) = value {
+                target.push_str(&format!("&{name}="));
+                for octet in value.bytes() {
+                    if octet.is_ascii_alphanumeric() || b"-._".contains(&octet) {
+                        target.push(char::from(octet));
+                    } else {
+                        target.push_str(&format!("%{octet:02X}"));
+                    }
+                }
+            }
+        }
+        target
+    }
 }
 
 /// Show one subscriber: state, access points, where it is, its last cut
@@ -151,20 +206,6 @@ struct Order {
     json: bool,
 }
 
-/// Import subscribers from a TOML or CSV file; what the store has already stays as it is
-#[derive(Args, Debug)]
-#[command(after_help = "\
-Examples:
-  hss subscriber import subscribers.toml --config hss.toml
-  hss subscriber import subscribers.csv --url http://127.0.0.1:8081 --token-file hss-token")]
-struct Import {
-    /// The file; `heiiki config print subscribers` shows its keys
-    #[arg(value_name = "FILE")]
-    file: PathBuf,
-    #[command(flatten)]
-    server: ServerArgs,
-}
-
 pub(super) fn connect(server: &ServerArgs) -> Result<Client, Failure> {
     server.client("HSS", "hss.toml", |path| {
         file::load_hss(path).map(|f| f.admin)
@@ -183,7 +224,10 @@ pub(super) fn execute(command: SubscriberCommand) -> Outcome {
         Command::Release(args) => order("release", &args.order),
         Command::DeleteSession(args) => order("delete-session", &args.order),
         Command::History(args) => history(&args),
-        Command::Import(args) => import(&args),
+        Command::Add(args) => write::add(&args),
+        Command::Set(args) => write::set(&args),
+        Command::Import(args) => import::execute(&args),
+        Command::Export(args) => export::execute(&args),
     }
 }
 
@@ -194,14 +238,10 @@ fn list(args: &List) -> Outcome {
             .map(str::to_owned)
             .to_vec(),
     ];
-    let mut after = None;
+    let mut after: Option<String> = None;
     loop {
-        let query = after.map_or_else(String::new, |a| format!("&after={a}"));
-        let page = client.ask(
-            Method::Get,
-            &format!("/v1/subscribers?limit=1000{query}"),
-            Vec::new(),
-        )?;
+        let target = args.filter.target(after.as_deref(), false);
+        let page = client.ask(Method::Get, &target, Vec::new())?;
         for row in page
             .get("subscribers")
             .and_then(Value::as_array)
@@ -236,16 +276,21 @@ fn show(args: &Show) -> Outcome {
         &format!("/v1/subscribers/{}", args.imsi),
         Vec::new(),
     )?;
-    if args.json {
-        out::line(&subscriber)?;
+    show_value(&subscriber, args.json)
+}
+
+/// A subscriber as the interface shows it.
+fn show_value(subscriber: &Value, json: bool) -> Outcome {
+    if json {
+        out::line(subscriber)?;
         return Ok(Exit::Done);
     }
     let mut rows = Vec::new();
     let mut row = |name: &str, value: String| rows.push(vec![name.to_owned(), value]);
     for name in [
-        "imsi", "msisdn", "tenant", "state", "since", "actor", "reason", "cut", "seq",
+        "imsi", "msisdn", "tenant", "group", "state", "since", "actor", "reason", "cut", "seq",
     ] {
-        row(name, member(&subscriber, name));
+        row(name, member(subscriber, name));
     }
     for apn in subscriber
         .get("apns")
@@ -400,25 +445,6 @@ pub(super) fn certificate(cut: &Cut, raw: &Value) -> String {
     table(&rows)
 }
 
-/// Rows of one call: their JSON stays well below what the HSS takes.
-const ROWS: usize = 1_000;
-
-fn import(args: &Import) -> Outcome {
-    let rows = file::load_subscribers(&args.file)?;
-    let client = connect(&args.server)?;
-    let (mut added, mut kept) = (0, 0);
-    for part in rows.chunks(ROWS) {
-        // The client wipes what it is given.
-        let body = body(part)?.to_vec();
-        let answer = client.ask(Method::Post, "/v1/subscribers", body)?;
-        let count = |name| answer.get(name).and_then(Value::as_u64).unwrap_or(0);
-        added += count("added");
-        kept += count("kept");
-    }
-    out::line(format_args!("{added} added, {kept} kept as they were"))?;
-    Ok(Exit::Done)
-}
-
 /// A row as the interface takes it.
 #[derive(serde::Serialize)]
 struct Row<'a> {
@@ -437,7 +463,7 @@ struct Row<'a> {
 
 /// The JSON of an import, in a buffer that is large enough from the start: no copy of a key is left
 /// behind in one that was too small.
-fn body(rows: &[Subscriber]) -> Result<Zeroizing<Vec<u8>>, Failure> {
+fn body(rows: &[Subscriber], update: bool, dry_run: bool) -> Result<Zeroizing<Vec<u8>>, Failure> {
     /// More octets than a row, or one of its access points, has.
     const ROW: usize = 1_024;
     let parts: usize = rows.iter().map(|r| 1 + r.apns.len()).sum();
@@ -449,7 +475,7 @@ fn body(rows: &[Subscriber]) -> Result<Zeroizing<Vec<u8>>, Failure> {
         }
         write_row(row, &mut text)?;
     }
-    text.extend(b"]}");
+    text.extend(format!("],\"update\":{update},\"dry_run\":{dry_run}}}").bytes());
     Ok(text)
 }
 

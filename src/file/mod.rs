@@ -21,6 +21,7 @@ pub use crate::plan::*;
 pub use blame::blame;
 pub use defaults::FileKind;
 pub use mistake::{Mistake, Mistakes};
+pub(crate) use nearest::nearest;
 pub use node::*;
 pub(crate) use value::admin_url;
 

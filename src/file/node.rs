@@ -31,6 +31,8 @@ pub struct HssFile {
     pub sctp_udp: SocketAddr,
     /// Its HTTP interface.
     pub admin: Admin,
+    /// The tokens of the lesser roles.
+    pub tokens: TokenFiles,
     /// The folder of its store.
     pub store: PathBuf,
     /// The master key of the store.
@@ -131,6 +133,19 @@ pub struct Admin {
     pub token_file: PathBuf,
     /// As whom it speaks TLS; in clear text without.
     pub tls: Option<TlsFiles>,
+}
+
+/// The files of the tokens of the lesser roles; a role without one has no token.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TokenFiles {
+    /// May read.
+    pub read: Option<PathBuf>,
+    /// May read, suspend and pause.
+    pub cut_only: Option<PathBuf>,
+    /// May read, and give every order.
+    pub operate: Option<PathBuf>,
+    /// May read, and make and change subscribers.
+    pub provision: Option<PathBuf>,
 }
 
 /// The files of a TLS server, in PEM.

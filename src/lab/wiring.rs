@@ -333,6 +333,7 @@ fn import(sim: &Sim, secrets: &Secrets) -> SubscriberImport {
             .iter()
             .map(|a| heiiki_hss::SubscribedApn {
                 apn: a.apn.clone(),
+                pdn: heiiki_hss::PdnKind::V4,
                 static_ip: a.static_ip,
                 ambr: sim.ambr,
                 qci: a.qci,
@@ -341,9 +342,11 @@ fn import(sim: &Sim, secrets: &Secrets) -> SubscriberImport {
                     may_preempt: false,
                     may_be_preempted: true,
                 },
+                charging_characteristics: None,
             })
             .collect(),
         ue_ambr: sim.ambr,
+        options: heiiki_hss::ProfileOptions::default(),
         state: match sim.state {
             SimState::Ready => State::Ready,
             SimState::Inactive => State::Inactive,

@@ -325,6 +325,7 @@ fn row(imsi: &str) -> Option<SubscriberImport> {
         group: String::new(),
         apns: vec![SubscribedApn {
             apn: "corp.acme".parse().ok()?,
+            pdn: heiiki_hss::PdnKind::V4,
             static_ip: None,
             ambr,
             qci: Qci(9),
@@ -333,8 +334,10 @@ fn row(imsi: &str) -> Option<SubscriberImport> {
                 may_preempt: false,
                 may_be_preempted: true,
             },
+            charging_characteristics: None,
         }],
         ue_ambr: ambr,
+        options: heiiki_hss::ProfileOptions::default(),
         state: State::Standby,
     })
 }

@@ -17,12 +17,13 @@
 
 use alloc::vec::Vec;
 
-use heiiki_types::{CallId, HttpRequest, HttpResponse, Now};
+use heiiki_types::{CallId, HttpRequest, HttpResponse, Method, Now};
 
 mod equipment;
 mod openapi;
 mod orders;
 mod refusal;
+mod repeat;
 mod route;
 mod routes;
 mod rows;
@@ -31,6 +32,7 @@ mod views;
 
 pub use openapi::document;
 pub(crate) use refusal::Refusal;
+pub(crate) use repeat::Repeats;
 
 use crate::event::Event;
 use crate::node::{Hss, Output};
@@ -128,6 +130,7 @@ impl Hss {
 
     /// Answers a call.
     pub(crate) fn reply(&mut self, call: CallId, response: HttpResponse) {
+        self.repeats.end(call, &response);
         self.output(Output::AdminReply { call, response });
     }
 
@@ -147,6 +150,12 @@ impl Hss {
         let (route, arguments) = Route::find(ROUTES, request.method, request.path())?;
         if !role.may(route.role) {
             return Err(Refusal::Forbidden(route.role));
+        }
+        if let Some(key) = request.headers.get("idempotency-key")
+            && request.method == Method::Post
+            && let Some(answer) = self.repeats.begin(id, role, key, request)?
+        {
+            return Ok(Some(answer));
         }
         let call = Call {
             now,

@@ -128,8 +128,8 @@ impl Writer {
         };
         for status in route.statuses {
             let mut response = json!({ "description": "Done", "content": content });
-            if *status == 204 {
-                response = json!({ "description": "Done" });
+            if *status == 304 {
+                response = json!({ "description": "It still has that entity tag" });
             }
             responses.insert(status.to_string(), response);
         }

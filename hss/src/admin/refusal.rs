@@ -26,6 +26,11 @@ pub(crate) enum Refusal {
     Method(String),
     Imsi,
     Body(String),
+    Content(String),
+    Changed,
+    Exists,
+    OtherCall,
+    SameCall,
     TooLarge(usize),
     Import(Vec<ImportError>),
     WrongState { state: State, verb: Verb },
@@ -62,11 +67,21 @@ struct Error {
 /// A row of an import that cannot be taken.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "ErrorRow")]
-struct Row {
+pub(super) struct Row {
     /// Its place in the call, from 1.
     number: usize,
     imsi: heiiki_types::Imsi,
     what: String,
+}
+
+impl Row {
+    pub(super) fn new(error: &ImportError) -> Self {
+        Self {
+            number: error.index + 1,
+            imsi: error.imsi,
+            what: error.what.to_string(),
+        }
+    }
 }
 
 impl Refusal {
@@ -84,7 +99,12 @@ impl Refusal {
             Self::Imsi => (400, "not_an_imsi"),
             Self::Body(_) => (400, "bad_request"),
             Self::TooLarge(_) => (413, "too_large"),
-            Self::Import(_) => (400, "bad_rows"),
+            Self::Content(_) => (422, "bad_content"),
+            Self::Import(_) => (422, "bad_rows"),
+            Self::Changed => (412, "changed"),
+            Self::Exists => (412, "exists"),
+            Self::OtherCall => (422, "key_of_another_call"),
+            Self::SameCall => (409, "under_way"),
             Self::WrongState { .. } => (409, "wrong_state"),
             Self::StampTaken => (409, "stamp_taken"),
             Self::NotServing => (503, "not_serving"),
@@ -108,6 +128,11 @@ impl Refusal {
             Self::Method(allowed) => format!("this path answers {allowed} only"),
             Self::Imsi => "the path does not hold an IMSI of 6 to 15 digits".to_string(),
             Self::Body(why) => format!("the body cannot be used: {why}"),
+            Self::Content(why) => why.clone(),
+            Self::Changed => "the subscriber is not as `If-Match` names it".to_string(),
+            Self::Exists => "the subscriber is there already".to_string(),
+            Self::OtherCall => "this `Idempotency-Key` was used for another call".to_string(),
+            Self::SameCall => "the same call is under way".to_string(),
             Self::TooLarge(limit) => format!("the body has more than {limit} octets"),
             Self::Import(errors) => format!("{} rows cannot be imported", errors.len()),
             Self::WrongState { state, verb } => format!("a SIM that is {state} takes no {verb}"),
@@ -144,6 +169,11 @@ impl Refusal {
             Self::Method(_) => "change the method of the call",
             Self::Imsi => "give the IMSI as decimal digits, such as 001010000000001",
             Self::Body(_) => "send JSON as the documentation of the path shows it",
+            Self::Content(_) => "correct the body; nothing of the call has been done",
+            Self::Changed => "read the subscriber again, and decide again",
+            Self::Exists => "leave `If-None-Match` out to change it",
+            Self::OtherCall => "make a new key for each call",
+            Self::SameCall => "wait for its answer, then ask again with the same key",
             Self::TooLarge(_) => "split the call",
             Self::Import(_) => "correct these rows; none of the call has been imported",
             Self::WrongState { state, .. } => match state {
@@ -170,14 +200,7 @@ impl Refusal {
     pub(crate) fn response<C: Serialize>(&self, certificate: Option<&C>) -> HttpResponse {
         let (status, code) = self.status_and_code();
         let rows = match self {
-            Self::Import(errors) => errors
-                .iter()
-                .map(|e| Row {
-                    number: e.index + 1,
-                    imsi: e.imsi,
-                    what: e.what.to_string(),
-                })
-                .collect(),
+            Self::Import(errors) => errors.iter().map(Row::new).collect(),
             _ => Vec::new(),
         };
         let body = Body {

@@ -236,16 +236,41 @@ impl Call<'_> {
         }
     }
 
+    /// A parameter of the query that is a text, with its `%XX` resolved.
+    pub(crate) fn query_text(&self, name: &str) -> Result<Option<String>, Refusal> {
+        let text = self.request.query(name).map(|text| {
+            resolve(text).ok_or_else(|| Refusal::Body(alloc::format!("`{name}` is no text")))
+        });
+        text.transpose()
+    }
+
     /// The body.
     pub(crate) fn body<T: DeserializeOwned>(&self) -> Result<T, Refusal> {
         parse(&self.request.body)
     }
 
     /// A header field.
-    #[allow(dead_code, reason = "no call reads one yet")]
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.request.headers.get(name)
     }
+}
+
+/// A text of a query, with its `%XX` resolved.
+fn resolve(text: &str) -> Option<String> {
+    let mut octets = text.bytes();
+    let mut out = Vec::with_capacity(text.len());
+    while let Some(octet) = octets.next() {
+        out.push(match octet {
+            b'%' => {
+                let digits = [octets.next()?, octets.next()?];
+                let digits = core::str::from_utf8(&digits).ok()?;
+                u8::from_str_radix(digits, 16).ok()?
+            }
+            b'+' => b' ',
+            other => other,
+        });
+    }
+    String::from_utf8(out).ok()
 }
 
 /// Reads JSON. The error names a place, never a value: a body may hold keys of SIMs.

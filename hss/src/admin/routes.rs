@@ -12,14 +12,14 @@ use super::equipment::{
 use super::orders::{BulkBody, BulkList, OrderBody, StampsBody};
 use super::refusal::Body;
 use super::route::{Parameter, Route};
-use super::rows::NewSubscribers;
+use super::rows::{NewSubscriber, NewSubscribers, SubscriptionPatch};
+use super::subscribers::Imported;
 use super::views::{CutList, Detail, SubscriberList};
 use crate::cut::bulk::BulkView;
 use crate::cut::history::HistoryView;
 use crate::cut::{Certificate, CutId};
 use crate::node::Hss;
-use crate::provision::Taken;
-use crate::subscriber::Verb;
+use crate::subscriber::{State, Verb};
 
 /// The body of every failure.
 pub(crate) type Failure = Body<'static, Certificate<'static>>;
@@ -41,22 +41,43 @@ const BEFORE: Parameter =
 const OPEN: Parameter = Parameter::new::<bool>("open", "Only orders that somebody has not done");
 const PLACE: Parameter =
     Parameter::new::<usize>("after", "Where the page begins: `next` of the page before");
+const STATE: Parameter = Parameter::new::<State>("state", "Only SIMs in this state");
+const TENANT: Parameter = Parameter::new::<String>("tenant", "Only SIMs of this tenant");
+const GROUP: Parameter = Parameter::new::<String>("group", "Only SIMs of this group");
+const PREFIX: Parameter =
+    Parameter::new::<String>("prefix", "Only IMSIs that begin with these digits");
+const DETAIL: Parameter = Parameter::new::<bool>("detail", "Show all of each, as one is shown");
+const IF_MATCH: Parameter = Parameter::new::<String>(
+    "If-Match",
+    "Only if the subscriber still has this entity tag",
+);
+const IF_NONE_MATCH: Parameter = Parameter::new::<String>(
+    "If-None-Match",
+    "Only if the subscriber has not this entity tag; `*`: only if it is not there",
+);
+const IDEMPOTENCY_KEY: Parameter = Parameter::new::<String>(
+    "Idempotency-Key",
+    "A name of this call: given again, it gets the same answer and is not carried out again",
+);
 
 /// Every call. The first row whose path fits is taken.
 pub(crate) const ROUTES: &[Route] = &[
     Route::get("/v1/subscribers", "list_subscribers", Hss::list_subscribers)
         .does("List subscribers in the order of their IMSI")
         .role(Role::Reader)
-        .query(&[AFTER, LIMIT])
+        .query(&[AFTER, LIMIT, STATE, TENANT, GROUP, PREFIX, DETAIL])
         .answers::<SubscriberList<'static>>(),
     Route::post(
         "/v1/subscribers",
         "import_subscribers",
         Hss::add_subscribers,
     )
+    .role(Role::Provision)
     .does("Import subscribers: all of the call or none, durable once it is answered")
     .takes::<NewSubscribers>()
-    .answers::<Taken>(),
+    .headers(&[IDEMPOTENCY_KEY])
+    .answers::<Imported>()
+    .fails(&[409, 422]),
     Route::get(
         "/v1/subscribers/{imsi}",
         "show_subscriber",
@@ -64,32 +85,60 @@ pub(crate) const ROUTES: &[Route] = &[
     )
     .does("Show one subscriber")
     .role(Role::Reader)
+    .headers(&[IF_NONE_MATCH])
+    .with_status(&[200, 304])
     .answers::<Detail<'static>>()
     .fails(&[404]),
+    Route::put(
+        "/v1/subscribers/{imsi}",
+        "put_subscriber",
+        Hss::put_subscriber,
+    )
+    .does("Make a subscriber, or give one another subscription; the same again changes nothing")
+    .role(Role::Provision)
+    .takes::<NewSubscriber>()
+    .headers(&[IF_MATCH, IF_NONE_MATCH])
+    .with_status(&[200, 201])
+    .answers::<Detail<'static>>()
+    .fails(&[412, 422]),
+    Route::patch(
+        "/v1/subscribers/{imsi}",
+        "patch_subscriber",
+        Hss::patch_subscriber,
+    )
+    .does("Change some members of a subscription")
+    .role(Role::Provision)
+    .takes::<SubscriptionPatch>()
+    .headers(&[IF_MATCH])
+    .answers::<Detail<'static>>()
+    .fails(&[404, 412, 422]),
     Route::post("/v1/subscribers/{imsi}/suspend", "suspend", |hss, call| {
         hss.give_order(call, Verb::Suspend)
     })
     .does("Cut a lost or stolen SIM everywhere, and refuse it until it is resumed")
     .role(Role::CutOnly)
     .takes::<OrderBody>()
+    .headers(&[IDEMPOTENCY_KEY])
     .answers::<Certificate<'static>>()
-    .fails(&[404, 409]),
+    .fails(&[404, 409, 422]),
     Route::post("/v1/subscribers/{imsi}/pause", "pause", |hss, call| {
         hss.give_order(call, Verb::Pause)
     })
     .does("Cut a SIM and refuse it for the time being")
     .role(Role::CutOnly)
     .takes::<OrderBody>()
+    .headers(&[IDEMPOTENCY_KEY])
     .answers::<Certificate<'static>>()
-    .fails(&[404, 409]),
+    .fails(&[404, 409, 422]),
     Route::post("/v1/subscribers/{imsi}/resume", "resume", |hss, call| {
         hss.give_order(call, Verb::Resume)
     })
     .does("Lift a suspension or a pause")
     .role(Role::Operate)
     .takes::<OrderBody>()
+    .headers(&[IDEMPOTENCY_KEY])
     .answers::<Certificate<'static>>()
-    .fails(&[404, 409]),
+    .fails(&[404, 409, 422]),
     Route::post(
         "/v1/subscribers/{imsi}/terminate",
         "terminate",
@@ -98,6 +147,7 @@ pub(crate) const ROUTES: &[Route] = &[
     .does("End a subscription for good")
     .role(Role::Operate)
     .takes::<OrderBody>()
+    .headers(&[IDEMPOTENCY_KEY])
     .answers::<Certificate<'static>>()
     .fails(&[404, 409]),
     Route::get(

@@ -8,11 +8,17 @@ use core::net::Ipv4Addr;
 
 use heiiki_types::{Ambr, Apn, Imsi, Key128, Msisdn};
 
-use super::{ApnSubscription, PdnKind, Profile, State, SubscribedApn, Subscribers};
+use super::{ApnSubscription, Profile, ProfileOptions, State, SubscribedApn, Subscribers};
 use crate::auc::sqn::Sqn;
 
 /// The most access points that one SIM may have.
 const APNS_MAX: usize = 50;
+
+/// What a SIM without a profile may send and receive.
+pub(super) const NO_AMBR: Ambr = Ambr {
+    uplink_bps: 0,
+    downlink_bps: 0,
+};
 
 /// A subscriber as a file describes it.
 #[derive(Clone)]
@@ -39,6 +45,8 @@ pub struct SubscriberImport {
     pub apns: Vec<SubscribedApn>,
     /// The bandwidth of all non-GBR bearers of the UE.
     pub ue_ambr: Ambr,
+    /// What else the subscription says.
+    pub options: ProfileOptions,
     /// The state to begin with.
     pub state: State,
 }
@@ -48,19 +56,19 @@ impl SubscriberImport {
     pub(crate) fn profile(&self) -> Profile {
         let apns = self.apns.iter().map(|entry| ApnSubscription {
             apn: entry.apn.clone(),
-            pdn: PdnKind::V4,
+            pdn: entry.pdn,
             ambr: entry.ambr,
             qci: entry.qci,
             arp: entry.arp,
-            charging_characteristics: None,
+            charging_characteristics: entry.charging_characteristics,
         });
         Profile {
             ue_ambr: self.ue_ambr,
             apns: apns.collect(),
-            barring: 0,
-            access_restriction: 0,
-            periodic_update_s: None,
-            charging_characteristics: None,
+            barring: self.options.barring,
+            access_restriction: self.options.access_restriction,
+            periodic_update_s: self.options.periodic_update_s,
+            charging_characteristics: self.options.charging_characteristics,
         }
     }
 
@@ -100,6 +108,10 @@ pub enum ImportFault {
     },
     /// The store is full.
     StoreFull,
+    /// The SIM is new, and the row has no keys.
+    NoSecrets,
+    /// The store has this SIM with other contents.
+    Differs(Vec<&'static str>),
 }
 
 impl fmt::Display for ImportFault {
@@ -115,6 +127,14 @@ impl fmt::Display for ImportFault {
             Self::StaticAddressTaken { apn, address, by } => write!(
                 f,
                 "the static address {address} at {apn} belongs to {by}: choose another"
+            ),
+            Self::NoSecrets => f.write_str(
+                "the store has no such SIM, and the row has no keys: add `k`, and `opc` or `op`",
+            ),
+            Self::Differs(parts) => write!(
+                f,
+                "the store has this SIM with another {}: it stays as it is, unless the call says to update",
+                parts.join(", ")
             ),
             Self::StoreFull => f.write_str("the store holds as many subscribers as it may"),
         }
@@ -141,11 +161,14 @@ impl fmt::Display for ImportError {
 impl core::error::Error for ImportError {}
 
 /// Everything that is wrong with an import by itself: all of it, not only the first.
-pub(crate) fn check(import: &[SubscriberImport], room: usize) -> Vec<ImportError> {
+pub(crate) fn check<'a>(
+    import: impl Iterator<Item = &'a SubscriberImport>,
+    room: usize,
+) -> Vec<ImportError> {
     let mut errors = Vec::new();
     let mut first = BTreeMap::new();
     let mut addresses = BTreeMap::new();
-    for (index, row) in import.iter().enumerate() {
+    for (index, row) in import.enumerate() {
         let mut fault = |what| {
             errors.push(ImportError {
                 index,
@@ -187,42 +210,26 @@ pub(crate) fn check(import: &[SubscriberImport], room: usize) -> Vec<ImportError
     errors
 }
 
-/// Static addresses of the import that subscribers of the store hold already.
-pub(crate) fn clashes(store: &Subscribers, import: &[SubscriberImport]) -> Vec<ImportError> {
-    let own = import.iter().flat_map(|r| &r.apns);
-    let wanted: BTreeSet<_> = own.filter_map(|a| a.static_ip).collect();
-    if wanted.is_empty() {
-        // Most imports: a large store need not be walked through.
-        return Vec::new();
-    }
-    let held: BTreeMap<_, _> = store
-        .iter()
-        .flat_map(|(_, s)| {
-            let tenant = store.tenant_name(s.tenant);
-            let apns = s.has_static_ip().then(|| store.profile(s)).flatten();
-            let apns = apns.map_or(&[][..], |p| &p.apns).iter().enumerate();
-            let wanted = &wanted;
-            let own = move |n| s.static_ip(n).filter(|ip| wanted.contains(ip));
-            apns.filter_map(move |(n, a)| Some(((tenant, &a.apn, own(n)?), s.imsi)))
-        })
-        .collect();
+/// Static addresses of the import that other subscribers of the store hold already.
+pub(crate) fn clashes<'a>(
+    store: &Subscribers,
+    import: impl Iterator<Item = (usize, &'a SubscriberImport)>,
+) -> Vec<ImportError> {
     let mut errors = Vec::new();
-    for (index, row) in import.iter().enumerate() {
-        if held.is_empty() || store.find(row.imsi).is_some() {
-            continue;
-        }
+    for (index, row) in import {
         for entry in &row.apns {
             let Some(address) = entry.static_ip else {
                 continue;
             };
-            if let Some(by) = held.get(&(row.tenant.as_str(), &entry.apn, address)) {
+            let owner = store.owner_of(&row.tenant, &entry.apn, address);
+            if let Some(by) = owner.filter(|by| *by != row.imsi) {
                 errors.push(ImportError {
                     index,
                     imsi: row.imsi,
                     what: ImportFault::StaticAddressTaken {
                         apn: entry.apn.clone(),
                         address,
-                        by: *by,
+                        by,
                     },
                 });
             }
@@ -252,6 +259,7 @@ mod tests {
             group: String::new(),
             apns: alloc::vec![SubscribedApn {
                 apn: "corp.acme".parse().unwrap(),
+                pdn: crate::subscriber::PdnKind::V4,
                 static_ip: None,
                 ambr,
                 qci: Qci(9),
@@ -260,8 +268,10 @@ mod tests {
                     may_preempt: false,
                     may_be_preempted: true,
                 },
+                charging_characteristics: None,
             }],
             ue_ambr: ambr,
+            options: ProfileOptions::default(),
             state: State::Ready,
         }
     }
@@ -278,7 +288,7 @@ mod tests {
         rows[4].apns.push(again);
         rows[0].apns[0].static_ip = Some(Ipv4Addr::new(10, 0, 0, 9));
         rows[5].apns[0].static_ip = Some(Ipv4Addr::new(10, 0, 0, 9));
-        let errors = check(&rows, 100);
+        let errors = check(rows.iter(), 100);
         let found: Vec<_> = errors.iter().map(|e| (e.index, &e.what)).collect();
         let apn = rows[0].apns[0].apn.clone();
         let taken = ImportFault::StaticAddressTaken {
@@ -296,7 +306,7 @@ mod tests {
                 (5, &taken),
             ]
         );
-        assert_eq!(check(&rows[..1], 0)[0].what, ImportFault::StoreFull);
+        assert_eq!(check(rows[..1].iter(), 0)[0].what, ImportFault::StoreFull);
     }
 
     #[test]
@@ -306,6 +316,6 @@ mod tests {
             r.apns[0].static_ip = Some(Ipv4Addr::new(10, 0, 0, 9));
         }
         rows[1].tenant = String::from("globex");
-        assert_eq!(check(&rows, 100), []);
+        assert_eq!(check(rows.iter(), 100), []);
     }
 }

@@ -20,6 +20,8 @@ use crate::auc::sqn::Counter;
 use crate::equipment::Binding;
 use crate::seal::{DoesNotOpen, Sealed, Vault};
 
+mod addresses;
+mod change;
 pub mod import;
 mod index;
 mod interner;
@@ -29,7 +31,8 @@ pub(crate) mod row;
 mod state;
 mod table;
 
-pub use profile_table::{ApnSubscription, PdnKind, Profile};
+pub(crate) use change::Change;
+pub use profile_table::{ApnSubscription, PdnKind, Profile, ProfileOptions};
 pub(crate) use table::Subscribers;
 
 use interner::Shared;
@@ -42,6 +45,8 @@ pub use state::{State, StateEvent, Unexpected, Verb};
 pub struct SubscribedApn {
     /// The access point name, without operator identifier.
     pub apn: Apn,
+    /// The kind of addresses.
+    pub pdn: PdnKind,
     /// The address that this SIM always gets.
     #[schemars(with = "Option<heiiki_types::schema::Ipv4>")]
     pub static_ip: Option<Ipv4Addr>,
@@ -51,6 +56,8 @@ pub struct SubscribedApn {
     pub qci: Qci,
     /// The priority of the default bearer.
     pub arp: Arp,
+    /// 3GPP-Charging-Characteristics there, unless those of the subscription hold.
+    pub charging_characteristics: Option<u16>,
 }
 
 /// An MME, as it named itself, and the way to it.
@@ -119,7 +126,7 @@ static NO_ORDER: Standing = Standing {
 pub(crate) struct RowIx(u32);
 
 /// Which tenant of the store.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct TenantIx(u32);
 
 /// What few SIMs have.

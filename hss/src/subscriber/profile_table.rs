@@ -6,7 +6,17 @@ use alloc::vec::Vec;
 use heiiki_types::{Ambr, Apn, Arp, Qci};
 
 /// The kind of addresses that a SIM gets at an access point, TS 29.272 §7.3.62.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    serde::Serialize,
+    serde::Deserialize,
+    schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum PdnKind {
     /// IPv4.
@@ -37,6 +47,19 @@ pub struct ApnSubscription {
     pub charging_characteristics: Option<u16>,
 }
 
+/// What a subscription may have beside its access points.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ProfileOptions {
+    /// Operator-Determined-Barring, the bits of TS 29.272 §7.3.30; 0 bars nothing.
+    pub barring: u32,
+    /// Access-Restriction-Data, the bits of TS 29.272 §7.3.31; 0 restricts nothing.
+    pub access_restriction: u32,
+    /// Subscribed-Periodic-RAU-TAU-Timer in seconds (TS 29.272 §7.3.134).
+    pub periodic_update_s: Option<u32>,
+    /// 3GPP-Charging-Characteristics (TS 29.061 §16.4.7.2).
+    pub charging_characteristics: Option<u16>,
+}
+
 /// What many SIMs share.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Profile {
@@ -52,4 +75,16 @@ pub struct Profile {
     pub periodic_update_s: Option<u32>,
     /// 3GPP-Charging-Characteristics (TS 29.061 §16.4.7.2).
     pub charging_characteristics: Option<u16>,
+}
+
+impl Profile {
+    /// What it says beside its access points.
+    pub fn options(&self) -> ProfileOptions {
+        ProfileOptions {
+            barring: self.barring,
+            access_restriction: self.access_restriction,
+            periodic_update_s: self.periodic_update_s,
+            charging_characteristics: self.charging_characteristics,
+        }
+    }
 }

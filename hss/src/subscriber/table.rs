@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 
 use heiiki_types::Imsi;
 
+use super::addresses::Addresses;
 use super::index::Index;
 use super::interner::{Interner, Shared};
 use super::row::{self, SubscriberRow, Unreadable};
@@ -26,11 +27,12 @@ const CHUNK: usize = 4_096;
 pub(crate) struct Subscribers {
     chunks: Vec<Vec<Subscriber>>,
     index: Index,
-    profiles: Interner<Profile>,
+    pub(super) profiles: Interner<Profile>,
     nodes: Interner<ServingNode>,
-    groups: Interner<String>,
+    pub(super) groups: Interner<String>,
+    pub(super) addresses: Addresses,
     tenants: Vec<Tenant>,
-    tenant_numbers: BTreeMap<String, TenantIx>,
+    pub(super) tenant_numbers: BTreeMap<String, TenantIx>,
 }
 
 impl Subscribers {
@@ -132,6 +134,7 @@ impl Subscribers {
                 self.chunks.push(chunk);
             }
         }
+        self.index_addresses(RowIx(ix), true);
         Ok(Some(RowIx(ix)))
     }
 
@@ -185,10 +188,12 @@ impl Subscribers {
             .enumerate()
             .map(|(position, apn)| SubscribedApn {
                 apn: apn.apn.clone(),
+                pdn: apn.pdn,
                 static_ip: subscriber.static_ip(position),
                 ambr: apn.ambr,
                 qci: apn.qci,
                 arp: apn.arp,
+                charging_characteristics: apn.charging_characteristics,
             });
         own.collect()
     }

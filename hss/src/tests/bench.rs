@@ -71,6 +71,7 @@ pub(super) fn row(n: u32) -> SubscriberImport {
         group: String::new(),
         apns: vec![SubscribedApn {
             apn: "corp.acme".parse().unwrap(),
+            pdn: crate::subscriber::PdnKind::V4,
             static_ip: None,
             ambr,
             qci: Qci(9),
@@ -79,8 +80,10 @@ pub(super) fn row(n: u32) -> SubscriberImport {
                 may_preempt: false,
                 may_be_preempted: true,
             },
+            charging_characteristics: None,
         }],
         ue_ambr: ambr,
+        options: crate::subscriber::ProfileOptions::default(),
         state: State::Standby,
     }
 }
@@ -438,6 +441,14 @@ impl Bench {
         };
         self.input(Input::Admin { call, request });
         call
+    }
+
+    /// A whole call, and its answer.
+    pub(super) fn exchange(&mut self, request: HttpRequest) -> HttpResponse {
+        self.last_call += 1;
+        let call = CallId(self.last_call);
+        self.input(Input::Admin { call, request });
+        self.replies.get(&call).expect("an answer").clone()
     }
 
     pub(super) fn get(&mut self, target: &str) -> Value {

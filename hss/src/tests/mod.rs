@@ -10,6 +10,7 @@ mod fake;
 mod hostile;
 mod lifecycle;
 mod peers;
+mod provisioning;
 mod restart;
 mod shared;
 mod store;

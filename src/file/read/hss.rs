@@ -13,7 +13,7 @@ use crate::file::reader::{Sink, Table, parse};
 use crate::file::value::{Octets, choices};
 use crate::file::{
     Admin, AdminUrl, ConnectionLimits, Equipment, GatewayEntry, HssFile, RefuseAt, S6aTls,
-    SctpMode, StoreKeyFiles, SuspendedAnswer, TenantRule, TlsFiles,
+    SctpMode, StoreKeyFiles, SuspendedAnswer, TenantRule, TlsFiles, TokenFiles,
 };
 
 choices!(SuspendedAnswer {
@@ -48,6 +48,7 @@ pub(in crate::file) fn hss(source: &Arc<Source>, path: &Path, sink: &Sink) -> Op
             tls: None,
         };
         let admin = super::admin(&mut root, default, path);
+        let tokens = tokens(&mut root, path);
         let s6a = s6a(&mut root, path);
         let audit_rotate_at = audit(&mut root);
         let (unknown, absent) = equipment(&mut root);
@@ -66,6 +67,7 @@ pub(in crate::file) fn hss(source: &Arc<Source>, path: &Path, sink: &Sink) -> Op
             sctp_listen: s6a.sctp_listen,
             sctp_udp: s6a.sctp_udp,
             admin,
+            tokens,
             store: super::beside(path, &store),
             store_key,
             subscribers: subscribers.map(|s| super::beside(path, &s)),
@@ -84,6 +86,22 @@ pub(in crate::file) fn hss(source: &Arc<Source>, path: &Path, sink: &Sink) -> Op
 
 /// The port that IANA gave to SCTP over UDP.
 pub(super) const SCTP_UDP_PORT: u16 = 9899;
+fn tokens(root: &mut Table<'_>, path: &Path) -> TokenFiles {
+    let mut tokens = TokenFiles::default();
+    if let Some(mut table) = root.table("tokens") {
+        for (key, file) in [
+            ("read", &mut tokens.read),
+            ("cut_only", &mut tokens.cut_only),
+            ("operate", &mut tokens.operate),
+            ("provision", &mut tokens.provision),
+        ] {
+            let named = table.optional::<PathBuf>(key);
+            *file = named.map(|f| super::beside(path, &f.value));
+        }
+        table.finish();
+    }
+    tokens
+}
 
 pub(super) fn loopback(port: u16) -> SocketAddr {
     SocketAddr::from((Ipv4Addr::LOCALHOST, port))

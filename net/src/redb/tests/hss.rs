@@ -48,6 +48,7 @@ fn import(n: u32) -> SubscriberImport {
         group: String::new(),
         apns: vec![SubscribedApn {
             apn: "red.corp".parse().unwrap(),
+            pdn: heiiki_hss::PdnKind::V4,
             static_ip: None,
             ambr,
             qci: Qci(9),
@@ -56,8 +57,10 @@ fn import(n: u32) -> SubscriberImport {
                 may_preempt: false,
                 may_be_preempted: true,
             },
+            charging_characteristics: None,
         }],
         ue_ambr: ambr,
+        options: heiiki_hss::ProfileOptions::default(),
         state: State::Ready,
     }
 }
