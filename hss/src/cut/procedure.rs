@@ -671,7 +671,9 @@ impl Hss {
         };
         let (imsi, verdict) = (cut.imsi, cut.verdict());
         let changed = cut.told.replace(verdict) != Some(verdict);
-        let reply = if cut.is_reportable() || cut.superseded {
+        // An order that a later one replaced is no less promised by its answer: it waits for the disk.
+        let kept = cut.committed || cut.disk_failed;
+        let reply = if cut.is_reportable() || (cut.superseded && kept) {
             cut.reply.take()
         } else {
             None

@@ -184,7 +184,7 @@ fn the_authenticator_and_the_card_understand_each_other() {
     };
     let mut counter = Counter::restore(start, Epoch(0));
     let issue = |counter: &mut Counter, fill| {
-        let sqn = counter.issue(Epoch(0), IndRange::ALL).ok().unwrap();
+        let sqn = counter.issue(IndRange::ALL).ok().unwrap();
         EpsVector::new(&sim, [fill; 16], sqn, [0x80, 0], plmn)
     };
     for fill in 0..100 {
