@@ -10,16 +10,22 @@
     clippy::unwrap_used,
     reason = "what fails here fails the test"
 )]
+#![expect(
+    clippy::disallowed_types,
+    clippy::print_stdout,
+    reason = "processes are measured in real time, for people to read"
+)]
 
 #[allow(dead_code, reason = "not all of it is needed")]
 mod command;
 mod served;
 
+use core::net::SocketAddr;
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
-use std::net::{SocketAddr, TcpStream};
+use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 use std::sync::Arc;

@@ -279,14 +279,14 @@ impl<'a> Mme<'a> {
 
     /// Reads what there is; false when the HSS is gone.
     fn read(&mut self) -> bool {
-        let mut octets = [0; 65_536];
+        let mut octets = vec![0; 65_536];
         match self.stream.read(&mut octets) {
             Ok(0) => return false,
             Ok(n) => self.deframer.push(&octets[..n]),
             Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
             Err(_) => return false,
         }
-        while let Some(octets) = self.deframer.next() {
+        for octets in self.deframer.by_ref() {
             let message = Message::decode(&octets.unwrap()).unwrap();
             let Some((n, suspended)) = self.under_way.remove(&message.hop_by_hop) else {
                 continue;

@@ -10,8 +10,8 @@
 
 mod command;
 
+use core::fmt::Write as _;
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -377,169 +377,191 @@ fn the_search_finds_a_key_in_every_form() {
     assert!(!found.contains("none"));
 }
 
+/// A run whose outputs are kept, to be searched for keys.
+struct Canary {
+    hss: Hss,
+    outputs: Vec<(String, String)>,
+}
+
+impl Canary {
+    fn keep(&mut self, name: &str, done: Done) {
+        self.outputs.push((format!("{name} out"), done.out));
+        self.outputs.push((format!("{name} err"), done.err));
+    }
+
+    /// What curl needs to show a token of the HSS.
+    fn bearer(&self, token: &str) -> String {
+        let token = std::fs::read_to_string(self.hss.folder.path(token)).unwrap();
+        format!("Authorization: Bearer {}", token.trim())
+    }
+
+    fn listen(&self) -> std::io::Result<Child> {
+        Command::new("curl")
+            .args(["-sN", "--max-time", "60", "-H"])
+            .arg(self.bearer("read-token"))
+            .arg(format!("http://{}/v1/events", self.hss.admin))
+            .stdout(std::fs::File::create(self.hss.folder.path("events.ndjson")).unwrap())
+            .spawn()
+    }
+
+    fn provision(&mut self) {
+        let hss = &self.hss;
+        let row = |imsi: &str| format!("imsi,k,opc,tenant,apn\n{imsi},{K},{OPC},red,red.corp\n");
+        let csv = hss.folder.write("planted.csv", &row("001010000000001"));
+        let keys = hss
+            .folder
+            .write("planted.key", &format!("k = {K}\nopc = {OPC}\n"));
+        let add = [
+            "add",
+            "001010000000002",
+            "--tenant",
+            "red",
+            "--apn",
+            "red.corp",
+            "--key-file",
+            &keys,
+        ];
+        let set = ["set", "001010000000002", "--key-file", &keys];
+        self.keep("import", self.hss.call(&["import", &csv]).exits(0));
+        self.keep("add", self.hss.call(&add).exits(0));
+        self.keep("twice", self.hss.call(&add).exits(1));
+        self.keep("set", self.hss.call(&set).exits(0));
+    }
+
+    /// Files that are wrong in every way that still holds the key.
+    fn import_what_is_wrong(&mut self) {
+        for (name, file, text) in [
+            (
+                "bad",
+                "planted-bad.csv",
+                format!("imsi,k,opc\n{K},{OPC},{K}\n001010000000009,{K}{K},{OPC}\n"),
+            ),
+            ("head", "planted-head.csv", format!("{K},{OPC}\n")),
+            (
+                "json",
+                "planted.jsonl",
+                format!("{{\"imsi\":\"{K}\",\"{K}\":\"{OPC}\"}}\n"),
+            ),
+        ] {
+            let file = self.hss.folder.write(file, &text);
+            self.keep(name, self.hss.call(&["import", &file]).exits(64));
+        }
+    }
+
+    /// Bodies that are wrong and hold the key.
+    fn call_what_is_wrong(&mut self) {
+        let body = self.hss.folder.write(
+            "planted-body.json",
+            &format!("{{\"k\":\"{K}\",\"opc\":\"{OPC}{K}\",\"tenant\":\"{K}"),
+        );
+        for (method, path) in [
+            ("PUT", "/v1/subscribers/001010000000003"),
+            ("POST", "/v1/subscribers"),
+        ] {
+            let done = Command::new("curl")
+                .args(["-sS", "-X", method])
+                .args(["--data-binary", &format!("@{body}"), "-H"])
+                .arg(self.bearer("hss-token"))
+                .arg(format!("http://{}{path}", self.hss.admin))
+                .output();
+            if let Ok(done) = done {
+                self.outputs.push((
+                    format!("{method} {path}"),
+                    String::from_utf8_lossy(&done.stdout).into_owned(),
+                ));
+            }
+        }
+    }
+
+    /// A card that is ahead of the HSS asks for resynchronisation; there is no gateway behind it,
+    /// so the attach ends after authentication.
+    fn attach_and_suspend(&mut self) {
+        let pid = std::process::id();
+        let block = format!("127.{}.{}", 201 + pid % 50, pid / 50 % 250);
+        self.hss.folder.write(
+            "planted-ue-sim.toml",
+            &format!(
+                "[hss]\ns6a = \"{}\"\n[sgw]\ns5c = \"{block}.2:2123\"\ns5u = \"{block}.2:2152\"\n\
+                 [[pgw]]\ns5c = \"{block}.3:2123\"\n\
+                 [[card]]\nimsi = \"001010000000001\"\nk = \"{K}\"\nopc = \"{OPC}\"\nsqn = 65536\n\
+                 [[card]]\nimsi = \"001010000000002\"\nk = \"{K}\"\nopc = \"{OPC}\"\n",
+                self.hss.s6a
+            ),
+        );
+        let config = self.hss.file("planted-ue-sim.toml");
+        let attach = ["attach", "--config", &config, "--log", "trace"];
+        self.keep("attach", run("ue-sim", &attach));
+        self.order("suspend");
+        self.keep("refused", run("ue-sim", &attach));
+        self.order("resume");
+    }
+
+    fn order(&mut self, verb: &str) {
+        let order = [verb, "001010000000001", "--reason", "lost", "--wait", "0"];
+        self.keep(verb, self.hss.call_as("hss-token", &order));
+    }
+
+    fn read_back(&mut self) {
+        self.keep("list", self.hss.call(&["list", "--json"]).exits(0));
+        let show = ["show", "001010000000001"];
+        self.keep("show", self.hss.call(&show).exits(0));
+        for name in ["export.csv", "export.jsonl"] {
+            let file = self.hss.file(name);
+            self.keep(name, self.hss.call(&["export", &file]).exits(0));
+        }
+    }
+
+    /// The files and outputs that hold a key.
+    fn holders(&self) -> BTreeSet<String> {
+        let mut paths = Vec::new();
+        files(&self.hss.folder.path(""), &mut paths);
+        let contents: Vec<(String, Vec<u8>)> = paths
+            .iter()
+            .map(|p| {
+                (
+                    p.file_name().unwrap().to_str().unwrap().to_owned(),
+                    std::fs::read(p).unwrap(),
+                )
+            })
+            .collect();
+        let texts = self
+            .outputs
+            .iter()
+            .map(|(name, text)| (name.clone(), text.as_bytes()));
+        let things = contents
+            .iter()
+            .map(|(name, octets)| (name.clone(), octets.as_slice()))
+            .chain(texts);
+        holders(things, &[K, OPC])
+    }
+}
+
 /// Goal: K and OPc are in no file and in no output of a full run, but for the files they came in.
 /// Method: import, add, change, attach, resynchronise, suspend, resume, wrong calls, export, with
 /// logs at trace level and events on; then every file and every output is searched.
 #[test]
 fn a_key_is_found_nowhere() {
-    let mut hss = Hss::start("canary", "");
-    let mut outputs: Vec<(String, String)> = Vec::new();
-    let mut keep = |name: &str, done: Done| {
-        outputs.push((format!("{name} out"), done.out));
-        outputs.push((format!("{name} err"), done.err));
+    let mut canary = Canary {
+        hss: Hss::start("canary", ""),
+        outputs: Vec::new(),
     };
-    let events = Command::new("curl")
-        .args(["-sN", "--max-time", "60", "-H"])
-        .arg(format!(
-            "Authorization: Bearer {}",
-            std::fs::read_to_string(hss.folder.path("read-token"))
-                .unwrap()
-                .trim()
-        ))
-        .arg(format!("http://{}/v1/events", hss.admin))
-        .stdout(std::fs::File::create(hss.folder.path("events.ndjson")).unwrap())
-        .spawn();
-    let row = |imsi: &str| format!("imsi,k,opc,tenant,apn\n{imsi},{K},{OPC},red,red.corp\n");
-    let csv = hss.folder.write("planted.csv", &row("001010000000001"));
-    keep("import", hss.call(&["import", &csv]).exits(0));
-    let keys = hss
-        .folder
-        .write("planted.key", &format!("k = {K}\nopc = {OPC}\n"));
-    let add = [
-        "add",
-        "001010000000002",
-        "--tenant",
-        "red",
-        "--apn",
-        "red.corp",
-        "--key-file",
-        &keys,
-    ];
-    keep("add", hss.call(&add).exits(0));
-    keep("twice", hss.call(&add).exits(1));
-    keep(
-        "set",
-        hss.call(&["set", "001010000000002", "--key-file", &keys])
-            .exits(0),
-    );
-    // Wrong in every way that still holds the key.
-    let bad = hss.folder.write(
-        "planted-bad.csv",
-        &format!("imsi,k,opc\n{K},{OPC},{K}\n001010000000009,{K}{K},{OPC}\n"),
-    );
-    keep("bad", hss.call(&["import", &bad]).exits(64));
-    let head = hss
-        .folder
-        .write("planted-head.csv", &format!("{K},{OPC}\n"));
-    keep("head", hss.call(&["import", &head]).exits(64));
-    let json = hss.folder.write(
-        "planted.jsonl",
-        &format!("{{\"imsi\":\"{K}\",\"{K}\":\"{OPC}\"}}\n"),
-    );
-    keep("json", hss.call(&["import", &json]).exits(64));
-    let body = hss.folder.write(
-        "planted-body.json",
-        &format!("{{\"k\":\"{K}\",\"opc\":\"{OPC}{K}\",\"tenant\":\"{K}"),
-    );
-    for (method, path) in [
-        ("PUT", "/v1/subscribers/001010000000003"),
-        ("POST", "/v1/subscribers"),
-    ] {
-        let done = Command::new("curl")
-            .args([
-                "-sS",
-                "-X",
-                method,
-                "--data-binary",
-                &format!("@{body}"),
-                "-H",
-            ])
-            .arg(format!(
-                "Authorization: Bearer {}",
-                std::fs::read_to_string(hss.folder.path("hss-token"))
-                    .unwrap()
-                    .trim()
-            ))
-            .arg(format!("http://{}{path}", hss.admin))
-            .output();
-        if let Ok(done) = done {
-            outputs.push((
-                format!("{method} {path}"),
-                String::from_utf8_lossy(&done.stdout).into_owned(),
-            ));
-        }
-    }
-    let mut keep = |name: &str, done: Done| {
-        outputs.push((format!("{name} out"), done.out));
-        outputs.push((format!("{name} err"), done.err));
-    };
-    // A card that is ahead of the HSS asks for resynchronisation; there is no gateway behind it, so
-    // the attach ends after authentication.
-    let pid = std::process::id();
-    let block = format!("127.{}.{}", 201 + pid % 50, pid / 50 % 250);
-    hss.folder.write(
-        "planted-ue-sim.toml",
-        &format!(
-            "[hss]\ns6a = \"{}\"\n[sgw]\ns5c = \"{block}.2:2123\"\ns5u = \"{block}.2:2152\"\n\
-             [[pgw]]\ns5c = \"{block}.3:2123\"\n\
-             [[card]]\nimsi = \"001010000000001\"\nk = \"{K}\"\nopc = \"{OPC}\"\nsqn = 65536\n\
-             [[card]]\nimsi = \"001010000000002\"\nk = \"{K}\"\nopc = \"{OPC}\"\n",
-            hss.s6a
-        ),
-    );
-    let config = hss.file("planted-ue-sim.toml");
-    keep(
-        "attach",
-        run("ue-sim", &["attach", "--config", &config, "--log", "trace"]),
-    );
-    let order = |verb: &str| {
-        hss.call_as(
-            "hss-token",
-            &[verb, "001010000000001", "--reason", "lost", "--wait", "0"],
-        )
-    };
-    keep("suspend", order("suspend"));
-    keep(
-        "refused",
-        run("ue-sim", &["attach", "--config", &config, "--log", "trace"]),
-    );
-    keep("resume", order("resume"));
-    keep("list", hss.call(&["list", "--json"]).exits(0));
-    keep("show", hss.call(&["show", "001010000000001"]).exits(0));
-    for name in ["export.csv", "export.jsonl"] {
-        let file = hss.file(name);
-        keep(name, hss.call(&["export", &file]).exits(0));
-    }
-    hss.end();
+    let events = canary.listen();
+    canary.provision();
+    canary.import_what_is_wrong();
+    canary.call_what_is_wrong();
+    canary.attach_and_suspend();
+    canary.read_back();
+    canary.hss.end();
     if let Ok(mut events) = events {
         let _ = events.wait();
     }
-    let log = std::fs::read_to_string(hss.folder.path("hss.log")).unwrap();
+    let log = std::fs::read_to_string(canary.hss.folder.path("hss.log")).unwrap();
     assert!(
         log.contains("Raised") || log.contains("raised"),
         "a resynchronisation:\n{log}"
     );
-
-    let mut paths = Vec::new();
-    files(&hss.folder.path(""), &mut paths);
-    let contents: Vec<(String, Vec<u8>)> = paths
-        .iter()
-        .map(|p| {
-            (
-                p.file_name().unwrap().to_str().unwrap().to_owned(),
-                std::fs::read(p).unwrap(),
-            )
-        })
-        .collect();
-    let texts = outputs
-        .iter()
-        .map(|(name, text)| (name.clone(), text.as_bytes()));
-    let things = contents
-        .iter()
-        .map(|(name, octets)| (name.clone(), octets.as_slice()))
-        .chain(texts);
-    let found = holders(things, &[K, OPC]);
-    let (planted, leaked): (BTreeSet<_>, BTreeSet<_>) = found
+    let (planted, leaked): (BTreeSet<_>, BTreeSet<_>) = canary
+        .holders()
         .into_iter()
         .partition(|name| name.starts_with("planted"));
     assert_eq!(
@@ -547,5 +569,6 @@ fn a_key_is_found_nowhere() {
         7,
         "the search finds what was planted: {planted:?}"
     );
-    assert_eq!(leaked, BTreeSet::new(), "in {:?}", hss.folder.path(""));
+    let folder = canary.hss.folder.path("");
+    assert_eq!(leaked, BTreeSet::new(), "in {folder:?}");
 }

@@ -143,7 +143,8 @@ fn many_rows_come_in_parts_and_in_order(store: &mut impl Store) {
     for _ in 0..20 {
         let mut batch = Vec::new();
         for _ in 0..600 {
-            let (table, key) = (rng.below(3) as u8, rng.below(8_000).to_be_bytes().to_vec());
+            let table = u8::try_from(rng.below(3)).unwrap();
+            let key = rng.below(8_000).to_be_bytes().to_vec();
             let value = (rng.below(5) != 0).then(|| rng.below(u64::MAX).to_be_bytes().to_vec());
             wanted.insert((table, key.clone()), value.clone());
             batch.push(Record { table, key, value });

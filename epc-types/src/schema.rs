@@ -74,7 +74,7 @@ mod tests {
 
     #[test]
     fn every_example_is_a_value() {
-        fn example<T: JsonSchema>() -> alloc::string::String {
+        fn example<T: JsonSchema>() -> String {
             let schema = T::json_schema(&mut SchemaGenerator::default());
             schema.get("examples").unwrap()[0].as_str().unwrap().into()
         }

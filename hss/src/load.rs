@@ -137,15 +137,7 @@ impl Hss {
                 let subscriber = self.subscribers.get_mut(ix).ok_or(Unreadable)?;
                 subscriber.counter.restore_also(mark, epoch);
             }
-            Table::State => {
-                let StateRow { state, standing } = row::decode(value)?;
-                let ix = self.loaded(key)?;
-                let subscriber = self.subscribers.get_mut(ix).ok_or(Unreadable)?;
-                subscriber.state = state;
-                subscriber.set_standing(standing);
-                let imsi = subscriber.imsi;
-                self.note_standing(imsi, None);
-            }
+            Table::State => self.load_state(key, value)?,
             Table::Location => {
                 let location: LocationRow = row::decode(value)?;
                 let ix = self.loaded(key)?;
@@ -182,20 +174,34 @@ impl Hss {
                 self.equipment
                     .set(name.parse().map_err(|_| Unreadable)?, entry);
             }
-            Table::Isolation => {
-                let isolation: Isolation = row::decode(value)?;
-                let ix = self.loaded(key)?;
-                let subscriber = self.subscribers.get_mut(ix).ok_or(Unreadable)?;
-                subscriber.set_isolation(isolation);
-                let imsi = subscriber.imsi;
-                self.note_isolation(imsi, None);
-            }
+            Table::Isolation => self.load_isolation(key, value)?,
             Table::History => {
                 let imsi = row::imsi_of(key)?;
                 self.history.restore(imsi, row::decode(value)?);
             }
             Table::Bulk => self.bulks.restore(key, value).ok_or(Unreadable)?,
         }
+        Ok(())
+    }
+
+    fn load_state(&mut self, key: &[u8], value: &[u8]) -> Result<(), Trouble> {
+        let StateRow { state, standing } = row::decode(value)?;
+        let ix = self.loaded(key)?;
+        let subscriber = self.subscribers.get_mut(ix).ok_or(Unreadable)?;
+        subscriber.state = state;
+        subscriber.set_standing(standing);
+        let imsi = subscriber.imsi;
+        self.note_standing(imsi, None);
+        Ok(())
+    }
+
+    fn load_isolation(&mut self, key: &[u8], value: &[u8]) -> Result<(), Trouble> {
+        let isolation: Isolation = row::decode(value)?;
+        let ix = self.loaded(key)?;
+        let subscriber = self.subscribers.get_mut(ix).ok_or(Unreadable)?;
+        subscriber.set_isolation(isolation);
+        let imsi = subscriber.imsi;
+        self.note_isolation(imsi, None);
         Ok(())
     }
 
@@ -220,7 +226,7 @@ impl Hss {
         value: &[u8],
     ) -> Result<(), Trouble> {
         let mut row: SubscriberRow<'_> = row::decode(value)?;
-        let sealed = self.vault.from_row(row.key, row.sealed);
+        let sealed = self.vault.sealed_of(row.key, row.sealed);
         let subscriber = NewSubscriber {
             imsi: row::imsi_of(key)?,
             sealed: sealed.map_err(|NoKey| Trouble::Key(row.key))?,

@@ -122,7 +122,7 @@ impl Hss {
             let Some(ix) = self.subscribers.find(imsi) else {
                 taken.added += 1;
                 if !manner.dry_run {
-                    self.add(now, change.row, &mut taken, &mut run);
+                    self.add(now, &change.row, &mut taken, &mut run);
                 }
                 continue;
             };
@@ -143,7 +143,7 @@ impl Hss {
             } else {
                 taken.updated += 1;
                 if !manner.dry_run {
-                    taken.seq = self.change(now, ix, change);
+                    taken.seq = self.change(now, ix, &change);
                 }
             }
         }
@@ -176,7 +176,7 @@ impl Hss {
         errors
     }
 
-    fn add(&mut self, now: Now, row: SubscriberImport, taken: &mut Taken, run: &mut Run) {
+    fn add(&mut self, now: Now, row: &SubscriberImport, taken: &mut Taken, run: &mut Run) {
         let Some(ix) = self.take_in(row) else {
             return;
         };
@@ -197,7 +197,7 @@ impl Hss {
     }
 
     /// Gives a SIM of the store another subscription.
-    fn change(&mut self, now: Now, ix: RowIx, change: Change) -> PersistSeq {
+    fn change(&mut self, now: Now, ix: RowIx, change: &Change) -> PersistSeq {
         let Some(imsi) = self.subscribers.get(ix).map(|s| s.imsi) else {
             return PersistSeq::default();
         };
@@ -208,7 +208,7 @@ impl Hss {
         };
         let before = self.told(imsi);
         // A profile of our own making can be read.
-        let row = change.row;
+        let row = &change.row;
         let sealed = change
             .with_secrets
             .then(|| self.vault.seal(imsi, &row.k, &row.opc, &mut self.nonces));
@@ -221,7 +221,7 @@ impl Hss {
         seq
     }
 
-    fn take_in(&mut self, row: SubscriberImport) -> Option<RowIx> {
+    fn take_in(&mut self, row: &SubscriberImport) -> Option<RowIx> {
         let profile = row::encode(&row.profile());
         let subscriber = NewSubscriber {
             imsi: row.imsi,

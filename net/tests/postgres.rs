@@ -22,6 +22,10 @@ use heiiki_types::{
 const PATIENCE: Duration = Duration::from_secs(20);
 
 fn ctl(arguments: &[&str]) -> String {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the server is told by the environment"
+    )]
     let ctl = std::env::var("HEIIKI_POSTGRES_CTL").expect("run me by tests/postgres/with-server");
     let output = Command::new(ctl).args(arguments).output().unwrap();
     assert!(output.status.success(), "{arguments:?}: {output:?}");
@@ -31,6 +35,10 @@ fn ctl(arguments: &[&str]) -> String {
 /// A database of its own for each test.
 fn database(name: &str) -> String {
     ctl(&["sql", &format!("CREATE DATABASE {name}")]);
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the server is told by the environment"
+    )]
     let address = std::env::var("HEIIKI_POSTGRES").unwrap();
     let (server, _) = address.rsplit_once('/').unwrap();
     format!("{server}/{name}")

@@ -13,6 +13,7 @@ use heiiki_hss::{
     SubscribedApn, SubscriberImport, Tenant, TenantRule, Tokens,
 };
 use heiiki_net::clock;
+use heiiki_net::http::Target;
 use heiiki_net::postgres::PostgresConfig;
 use heiiki_pgw::{PgwConfig, Tokens as PgwTokens};
 use heiiki_types::{Ambr, Arp, Key128, Prefix, Rng, Token};
@@ -131,28 +132,7 @@ pub(super) fn hss(path: &Path, file: &HssFile, rng: &mut Rng) -> Result<HssSetup
     let cut_only = lesser("cut_only", &files.cut_only)?;
     let operate = lesser("operate", &files.operate)?;
     let provision = lesser("provision", &files.provision)?;
-    let mut gateways = Vec::new();
-    let mut addresses = BTreeMap::new();
-    for (place, entry) in file.gateways.iter().enumerate() {
-        let key = format!("gateway[{place}].token_file");
-        // On one machine the gateway may start later: both take the token that is there first.
-        let token = if entry.admin.address.ip().is_loopback() {
-            config.token(&key, &entry.token_file, rng)?
-        } else {
-            token::read(&entry.token_file).map_err(|u| {
-                let help = "copy the cut-only token file of that gateway to this place, mode 0600";
-                config.blame(&key, &u.problem, help)
-            })?
-        };
-        let target = tls::gateway(config, place, entry)?;
-        addresses.insert(entry.name.clone(), target);
-        let apns = entry.apns.clone();
-        gateways.push(Gateway {
-            name: entry.name.clone(),
-            apns,
-            token: Some(token),
-        });
-    }
+    let (gateways, addresses) = gateways(config, file, rng)?;
     config.store(&file.store)?;
     let audit = AuditLog::open(&file.store, file.audit_rotate_at).map_err(|e| {
         let problem = format!(
@@ -190,6 +170,37 @@ pub(super) fn hss(path: &Path, file: &HssFile, rng: &mut Rng) -> Result<HssSetup
     })
 }
 
+/// The gateways of an HSS, and where each of them is called.
+fn gateways(
+    config: Config<'_>,
+    file: &HssFile,
+    rng: &mut Rng,
+) -> Result<(Vec<Gateway>, BTreeMap<String, Target>), Failure> {
+    let mut gateways = Vec::new();
+    let mut addresses = BTreeMap::new();
+    for (place, entry) in file.gateways.iter().enumerate() {
+        let key = format!("gateway[{place}].token_file");
+        // On one machine the gateway may start later: both take the token that is there first.
+        let token = if entry.admin.address.ip().is_loopback() {
+            config.token(&key, &entry.token_file, rng)?
+        } else {
+            token::read(&entry.token_file).map_err(|u| {
+                let help = "copy the cut-only token file of that gateway to this place, mode 0600";
+                config.blame(&key, &u.problem, help)
+            })?
+        };
+        let target = tls::gateway(config, place, entry)?;
+        addresses.insert(entry.name.clone(), target);
+        let apns = entry.apns.clone();
+        gateways.push(Gateway {
+            name: entry.name.clone(),
+            apns,
+            token: Some(token),
+        });
+    }
+    Ok((gateways, addresses))
+}
+
 /// The store that the HSS shares, if the file names one.
 fn shared(config: Config<'_>, file: &HssFile) -> Result<Option<PostgresConfig>, Failure> {
     let Some(shared) = &file.shared_store else {
@@ -204,6 +215,10 @@ fn shared(config: Config<'_>, file: &HssFile) -> Result<Option<PostgresConfig>, 
             })?;
             Some(text.trim_end_matches(['\r', '\n']).to_owned())
         }
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the secret may come in the environment, as documented"
+        )]
         None => std::env::var(PASSWORD).ok(),
     };
     Ok(Some(PostgresConfig {

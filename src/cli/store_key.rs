@@ -19,6 +19,10 @@ pub(super) fn load(
     has_store: bool,
     rng: &mut Rng,
 ) -> Result<StoreKeys, Unusable> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the secret may come in the environment, as documented"
+    )]
     let from_environment = std::env::var(VARIABLE).ok().map(Zeroizing::new);
     let current = match from_environment {
         Some(text) => key(&text, VARIABLE)?,

@@ -5,6 +5,7 @@ mod import;
 mod progress;
 mod write;
 
+use core::fmt::Write as _;
 use core::time::Duration;
 
 use clap::{Args, Subcommand};
@@ -99,12 +100,12 @@ impl Filter {
             ("after", after),
         ] {
             if let Some(value) = value {
-                target.push_str(&format!("&{name}="));
+                let _ = write!(target, "&{name}=");
                 for octet in value.bytes() {
                     if octet.is_ascii_alphanumeric() || b"-._".contains(&octet) {
                         target.push(char::from(octet));
                     } else {
-                        target.push_str(&format!("%{octet:02X}"));
+                        let _ = write!(target, "%{octet:02X}");
                     }
                 }
             }

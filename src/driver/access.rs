@@ -35,7 +35,7 @@ pub struct AccessSetup {
     /// The MME's journal.
     pub journal: PathBuf,
     /// The eNBs and the cards in them.
-    pub enbs: Vec<(EnbConfig, Arc<UeProfile>, Vec<Usim>)>,
+    pub enbs: Vec<EnbSetup>,
 }
 
 impl core::fmt::Debug for AccessSetup {
@@ -207,7 +207,7 @@ fn bind(key: &'static str, address: SocketAddr) -> Result<Socket, StartError> {
 }
 
 /// An eNB before it runs: what it is told, the manners of its UEs, their cards.
-type EnbSetup = (EnbConfig, Arc<UeProfile>, Vec<Usim>);
+pub(crate) type EnbSetup = (EnbConfig, Arc<UeProfile>, Vec<Usim>);
 
 fn start_enbs(
     enbs: Vec<EnbSetup>,

@@ -24,6 +24,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use heiiki_net::clock;
 
+pub(crate) use access::EnbSetup;
 pub use access::{AccessServer, AccessSetup};
 pub use admin::{Admin, Events};
 pub use audit::AuditLog;

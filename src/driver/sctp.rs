@@ -221,7 +221,7 @@ pub(super) fn connect_udp(
     udp_port: u16,
     deliver: Deliver,
 ) -> Result<Associations, StartError> {
-    let local = SocketAddr::new(local.unwrap_or(IpAddr::from([0; 4])), 0);
+    let local = SocketAddr::new(local.unwrap_or_else(|| IpAddr::from([0; 4])), 0);
     let service = udp::Service::connect(local, udp_port, deliver, tell())
         .map_err(|e| StartError::new("hss.transport", local, e))?;
     Ok(Associations::Udp(service))

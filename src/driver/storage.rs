@@ -1,10 +1,10 @@
 //! A node's store on a thread of its own, so that a flush never holds up the node.
 
+use core::sync::atomic::{AtomicUsize, Ordering};
 use core::time::Duration;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 
@@ -81,6 +81,10 @@ impl Storage {
                 if under_way.load(Ordering::Acquire) < PARTS_UNDER_WAY {
                     break;
                 }
+                #[expect(
+                    clippy::disallowed_methods,
+                    reason = "only the store waits, and not for long"
+                )]
                 std::thread::sleep(LOOK);
             }
             under_way.fetch_add(1, Ordering::AcqRel);
@@ -171,6 +175,10 @@ impl<S: Store, D: Fn(StorageInput)> Worker<S, D> {
                         (self.deliver)(StorageInput::Unavailable);
                     }
                     full = true;
+                    #[expect(
+                        clippy::disallowed_methods,
+                        reason = "a disk does not tell when it has room again"
+                    )]
                     std::thread::sleep(RETRY);
                 }
                 Err(error) => return Err(error),

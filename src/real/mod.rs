@@ -15,10 +15,10 @@ use heiiki_types::{CallId, HttpRequest, HttpResponse, Instant, Now, Protections,
 use heiiki_ue_sim::{EnbConfig, UeCommand, UeId};
 
 use crate::driver::{
-    AccessServer, AccessSetup, HssServer, HssSetup, PgwServer, PgwSetup, PgwStartError, Runtime,
-    S6aTransport, SctpSetup, SharedTap, Sink, StartError, Taps,
+    AccessServer, AccessSetup, EnbSetup, HssServer, HssSetup, PgwServer, PgwSetup, PgwStartError,
+    Runtime, S6aTransport, SctpSetup, SharedTap, Sink, StartError, Taps,
 };
-use crate::lab::wiring::{HSS, MME, PGW, Wiring, wire};
+use crate::lab::wiring::{EnbWiring, HSS, MME, PGW, Wiring, wire};
 use crate::lab::{
     Addresses, AdminOf, DownlinkStream, Escaped, Lab, Network, NotInThisWorld, ue_profile,
 };
@@ -189,6 +189,29 @@ fn start_error(key: &'static str, source: io::Error) -> StartError {
     }
 }
 
+/// The eNBs with the cards in them, and where the UE of each of the `sims` cards is.
+fn enb_setups(wired: Vec<EnbWiring>, sims: usize) -> (Vec<EnbSetup>, Vec<(usize, UeId)>) {
+    let mut ues = vec![(0, UeId(0)); sims];
+    let mut enbs = Vec::new();
+    for (index, enb) in wired.into_iter().enumerate() {
+        let config = EnbConfig {
+            id: enb.id,
+            tai: enb.tai,
+            ecgi: enb.ecgi,
+            s1u_local: enb.s1u,
+        };
+        let mut cards = Vec::new();
+        for (number, (place, card)) in (0..).zip(enb.cards) {
+            if let Some(ue) = ues.get_mut(place) {
+                *ue = (index, UeId(number));
+            }
+            cards.push(card);
+        }
+        enbs.push((config, ue_profile(), cards));
+    }
+    (enbs, ues)
+}
+
 impl RealNetwork {
     fn start(
         plan: &plan::Lab,
@@ -227,24 +250,7 @@ impl RealNetwork {
             audit: None,
         };
         let hss = HssServer::start(hss, rng.fork("hss"), &runtime, sink(HSS, &tx, tap))?;
-        let mut ues = vec![(0, UeId(0)); plan.sims.len()];
-        let mut enbs = Vec::new();
-        for (index, enb) in wired.enbs.into_iter().enumerate() {
-            let config = EnbConfig {
-                id: enb.id,
-                tai: enb.tai,
-                ecgi: enb.ecgi,
-                s1u_local: enb.s1u,
-            };
-            let mut cards = Vec::new();
-            for (number, (place, card)) in (0..).zip(enb.cards) {
-                if let Some(ue) = ues.get_mut(place) {
-                    *ue = (index, UeId(number));
-                }
-                cards.push(card);
-            }
-            enbs.push((config, ue_profile(), cards));
-        }
+        let (enbs, ues) = enb_setups(wired.enbs, plan.sims.len());
         let access = AccessSetup {
             mme: wired.mme,
             s6a: S6aTransport::Tcp,

@@ -190,6 +190,7 @@ impl Hss {
         }
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "it is what routes lead to")]
     pub(super) fn list_bulk(&mut self, _: &Call<'_>) -> Result<Option<HttpResponse>, Refusal> {
         let bulk = self.bulk_numbers();
         let body = serde_json::to_vec(&BulkList { bulk }).unwrap_or_default();

@@ -110,6 +110,7 @@ pub(crate) struct NewSubscriber {
 /// Members to change; what is not there stays, and null takes away what may be absent.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::option_option, reason = "absent and null are not the same")]
 pub(crate) struct SubscriptionPatch {
     /// Another subscriber key, with `opc` or `op`: a new card.
     k: Option<Hex>,
@@ -138,6 +139,7 @@ pub(crate) struct SubscriptionPatch {
 }
 
 /// A member that is there, if only as null.
+#[expect(clippy::option_option, reason = "absent and null are not the same")]
 fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     deserializer: D,
 ) -> Result<Option<Option<T>>, D::Error> {

@@ -1,5 +1,6 @@
 //! What the administrative interface shows. Nothing here holds a secret.
 
+use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
@@ -28,7 +29,7 @@ struct Summary<'a> {
 #[serde(untagged)]
 enum Listed<'a> {
     Summary(Summary<'a>),
-    Detail(Detail<'a>),
+    Detail(Box<Detail<'a>>),
 }
 
 /// A page of a list.
@@ -206,9 +207,13 @@ pub(super) fn details(
     at: (Option<Imsi>, usize),
 ) -> HttpResponse {
     let (found, next) = page(store, filter, at);
-    let rows = found
-        .into_iter()
-        .map(|s| Listed::Detail(detail(store, s, cuts.latest_of(s.imsi, Kind::Bar))));
+    let rows = found.into_iter().map(|s| {
+        Listed::Detail(Box::new(detail(
+            store,
+            s,
+            cuts.latest_of(s.imsi, Kind::Bar),
+        )))
+    });
     json(&SubscriberList {
         subscribers: rows.collect(),
         total: store.len(),

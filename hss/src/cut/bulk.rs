@@ -69,7 +69,7 @@ impl Bulk {
 /// All bulk orders.
 #[derive(Debug, Default)]
 pub(crate) struct Bulks {
-    bulks: BTreeMap<u64, Bulk>,
+    by_id: BTreeMap<u64, Bulk>,
     /// Those that are not given yet, the oldest first.
     open: Vec<u64>,
     due: Option<Instant>,
@@ -156,17 +156,17 @@ impl Bulks {
         if part.is_empty() {
             let row: BulkRow = decode(value).ok()?;
             let outcomes = Vec::new();
-            self.bulks.insert(id, Bulk { row, outcomes });
+            self.by_id.insert(id, Bulk { row, outcomes });
             return Some(());
         }
         let outcomes: Vec<Outcome> = decode(value).ok()?;
-        self.bulks.get_mut(&id)?.outcomes.extend(outcomes);
+        self.by_id.get_mut(&id)?.outcomes.extend(outcomes);
         Some(())
     }
 
     /// After the rows: what is to go on.
     pub(crate) fn take_up(&mut self, now: Instant) {
-        let open = self.bulks.iter().filter(|(_, b)| !b.is_given());
+        let open = self.by_id.iter().filter(|(_, b)| !b.is_given());
         self.open = open.map(|(id, _)| *id).collect();
         self.due = (!self.open.is_empty()).then_some(now);
     }
@@ -182,11 +182,11 @@ impl Bulks {
 
     /// The oldest finished one, when there are too many, with its rows' keys.
     fn forget_one(&mut self) -> Option<Vec<Vec<u8>>> {
-        if self.bulks.len() <= REMEMBERED {
+        if self.by_id.len() <= REMEMBERED {
             return None;
         }
-        let id = *self.bulks.iter().find(|(_, b)| b.is_given())?.0;
-        let bulk = self.bulks.remove(&id)?;
+        let id = *self.by_id.iter().find(|(_, b)| b.is_given())?.0;
+        let bulk = self.by_id.remove(&id)?;
         let parts = (0..bulk.outcomes.len()).step_by(STEP);
         let keys = parts.map(|from| part_key(id, from)).chain([key(id)]);
         Some(keys.collect())
@@ -207,7 +207,7 @@ impl Hss {
         let id = self.next_order(None)?.0;
         let seq = self.journal.put(Table::Bulk, key(id), &row);
         let outcomes = Vec::new();
-        self.bulks.bulks.insert(id, Bulk { row, outcomes });
+        self.bulks.by_id.insert(id, Bulk { row, outcomes });
         while let Some(keys) = self.bulks.forget_one() {
             for key in keys {
                 self.journal.delete(Table::Bulk, key);
@@ -221,7 +221,7 @@ impl Hss {
     pub(crate) fn bulk_is_durable(&mut self, now: Now, call: heiiki_types::CallId, id: u64) {
         self.bulks.open.push(id);
         self.bulks.due = Some(now.at);
-        if let Some(bulk) = self.bulks.bulks.get(&id) {
+        if let Some(bulk) = self.bulks.by_id.get(&id) {
             self.tell(Event::BulkOrdered {
                 bulk: CutId(id),
                 verb: bulk.row.verb,
@@ -251,7 +251,7 @@ impl Hss {
             self.bulks.due = None;
             return;
         }
-        let Some(bulk) = self.bulks.bulks.get(&id) else {
+        let Some(bulk) = self.bulks.by_id.get(&id) else {
             self.bulks.open.remove(0);
             return;
         };
@@ -287,7 +287,7 @@ impl Hss {
             });
         }
         self.journal.put(Table::Bulk, part_key(id, from), &outcomes);
-        if let Some(bulk) = self.bulks.bulks.get_mut(&id) {
+        if let Some(bulk) = self.bulks.by_id.get_mut(&id) {
             bulk.outcomes.extend(outcomes);
             if bulk.is_given() {
                 self.bulks.open.remove(0);
@@ -350,7 +350,7 @@ impl Hss {
         after: usize,
         limit: usize,
     ) -> Result<heiiki_types::HttpResponse, Refusal> {
-        let bulk = self.bulks.bulks.get(&id).ok_or(Refusal::NoCut)?;
+        let bulk = self.bulks.by_id.get(&id).ok_or(Refusal::NoCut)?;
         let total = bulk.row.imsis.len();
         let mut counts = Counts {
             total,
@@ -387,6 +387,6 @@ impl Hss {
 
     /// The numbers of the bulk orders that are remembered, the newest first.
     pub(crate) fn bulk_numbers(&self) -> Vec<CutId> {
-        self.bulks.bulks.keys().rev().map(|id| CutId(*id)).collect()
+        self.bulks.by_id.keys().rev().map(|id| CutId(*id)).collect()
     }
 }

@@ -556,7 +556,7 @@ impl Hss {
             // Somebody else has lifted it: that is what was wanted.
             leg.error = None;
             leg.redo = false;
-            leg.answer.get_or_insert(lifted_elsewhere(now.at));
+            leg.answer.get_or_insert_with(|| lifted_elsewhere(now.at));
         }
         self.cut_progress(leg_id.cut);
     }

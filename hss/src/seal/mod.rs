@@ -172,7 +172,7 @@ impl Vault {
     }
 
     /// Takes the sealed octets of a row.
-    pub(crate) fn from_row(&self, id: KeyId, octets: &[u8]) -> Result<Sealed, NoKey> {
+    pub(crate) fn sealed_of(&self, id: KeyId, octets: &[u8]) -> Result<Sealed, NoKey> {
         let key = (0..).zip(self.ids()).find(|(_, known)| *known == id);
         Ok(Sealed {
             octets: octets.try_into().map_err(|_| NoKey)?,

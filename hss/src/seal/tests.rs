@@ -25,7 +25,7 @@ fn sealed_octets_of_an_independent_implementation_open() {
     assert_eq!(vault.current().id.to_string(), KEY_ID);
     let mut octets = [2; SEALED];
     octets[12..].copy_from_slice(&SEALED_BY_PYTHON);
-    let sealed = vault.from_row(vault.current().id, &octets).unwrap();
+    let sealed = vault.sealed_of(vault.current().id, &octets).unwrap();
     let (k, opc) = vault.open(imsi(1), &sealed).unwrap();
     assert!(k == Key128::new(K) && opc == Key128::new(OPC));
 }
@@ -55,9 +55,12 @@ fn only_the_own_row_under_the_own_key_opens() {
     // Another key, or none of its number.
     let id = vault.current().id;
     let other = keys(2, &[]);
-    assert_eq!(other.from_row(id, sealed.octets()).err(), Some(NoKey));
+    assert_eq!(other.sealed_of(id, sealed.octets()).err(), Some(NoKey));
     assert!(other.open(imsi(1), &sealed).is_err());
-    assert_eq!(vault.from_row(id, &sealed.octets()[1..]).err(), Some(NoKey));
+    assert_eq!(
+        vault.sealed_of(id, &sealed.octets()[1..]).err(),
+        Some(NoKey)
+    );
     // Neither secret stands in it, and no two seals are the same.
     let holds = |needle: &[u8]| sealed.octets().windows(16).any(|w| w == needle);
     assert!(!holds(&K) && !holds(&OPC));
@@ -72,7 +75,7 @@ fn a_previous_key_opens_and_the_current_one_seals() {
     let before = keys(1, &[]);
     let old = before.seal(imsi(1), &k, &opc, &mut rng);
     let vault = keys(2, &[3, 1]);
-    let sealed = vault.from_row(before.id_of(&old), old.octets()).unwrap();
+    let sealed = vault.sealed_of(before.id_of(&old), old.octets()).unwrap();
     assert!(Vault::is_outdated(&sealed) && vault.open(imsi(1), &sealed).is_ok());
     let anew = vault.seal(imsi(1), &k, &opc, &mut rng);
     assert!(!Vault::is_outdated(&anew));

@@ -107,7 +107,7 @@ impl Subscribers {
     pub(crate) fn replace(
         &mut self,
         ix: RowIx,
-        row: SubscriberImport,
+        row: &SubscriberImport,
         sealed: Option<Sealed>,
     ) -> Result<(), Unreadable> {
         let profile_row = row::encode(&row.profile());

@@ -5,7 +5,7 @@ use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use heiiki_types::Imsi;
+use heiiki_types::{Imsi, PersistSeq};
 
 use super::addresses::Addresses;
 use super::index::Index;
@@ -117,7 +117,7 @@ impl Subscribers {
             sealed: new.sealed,
             counter: new.counter,
             msisdn: new.msisdn,
-            location_seq: Default::default(),
+            location_seq: PersistSeq::default(),
             rare,
             place: None,
             profile,
@@ -126,13 +126,12 @@ impl Subscribers {
             amf: new.amf,
             state: new.state,
         };
-        match self.chunks.last_mut().filter(|c| c.len() < CHUNK) {
-            Some(chunk) => chunk.push(subscriber),
-            None => {
-                let mut chunk = Vec::with_capacity(CHUNK);
-                chunk.push(subscriber);
-                self.chunks.push(chunk);
-            }
+        if let Some(chunk) = self.chunks.last_mut().filter(|c| c.len() < CHUNK) {
+            chunk.push(subscriber);
+        } else {
+            let mut chunk = Vec::with_capacity(CHUNK);
+            chunk.push(subscriber);
+            self.chunks.push(chunk);
         }
         self.index_addresses(RowIx(ix), true);
         Ok(Some(RowIx(ix)))

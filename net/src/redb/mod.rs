@@ -125,7 +125,7 @@ fn make(path: &Path) -> Result<(), StoreError> {
     }
     RedbStore::make_on(Arc::new(FileDisk::open(&new, true)?))?;
     fs::rename(&new, path)?;
-    File::open(folder_of(path).unwrap_or(Path::new(".")))?.sync_all()?;
+    File::open(folder_of(path).unwrap_or_else(|| Path::new(".")))?.sync_all()?;
     Ok(())
 }
 

@@ -178,7 +178,10 @@ impl Control {
                 self.reply(call, response);
                 Ok(())
             }
-            Route::DeleteSessionsOf => self.post_delete_sessions(now, call, &body(request)?),
+            Route::DeleteSessionsOf => {
+                self.post_delete_sessions(now, call, &body(request)?);
+                Ok(())
+            }
             Route::DeleteSession(id) => self.post_delete(now, call, id, request),
             Route::Counters => {
                 let question = match request.query("imsi") {

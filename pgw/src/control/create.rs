@@ -207,9 +207,10 @@ impl Control {
     ) -> Result<TunnelEnd, Reject> {
         let end = end(f_teid);
         let is_control = interface == Interface::S5S8_SGW_GTPC;
-        let ie = match is_control {
-            true => (ie_type::F_TEID, 0),
-            false => (ie_type::BEARER_CONTEXT, 0),
+        let ie = if is_control {
+            (ie_type::F_TEID, 0)
+        } else {
+            (ie_type::BEARER_CONTEXT, 0)
         };
         if f_teid.interface != interface {
             return Err(wrong(

@@ -57,7 +57,7 @@ impl Control {
         now: Now,
         call: CallId,
         order: &DeleteSessionsCall,
-    ) -> Handled {
+    ) {
         let imsi = order.imsi;
         let meant = |l: &&super::session::Live| {
             let session = &l.session;
@@ -85,7 +85,6 @@ impl Control {
             session: None,
         };
         self.end_sessions(now, deletion, sessions);
-        Ok(())
     }
 
     fn end_sessions(&mut self, now: Now, deletion: Deletion, sessions: Vec<(Slot, SessionId)>) {

@@ -68,7 +68,7 @@ pub(crate) enum Overruled {
 /// is full, the lift that is oldest makes room; orders in force never do.
 #[derive(Debug)]
 pub(crate) struct Orders {
-    orders: BTreeMap<Imsi, Order>,
+    by_sim: BTreeMap<Imsi, Order>,
     /// Those that are lifted, the oldest first.
     lifted: BTreeSet<(WallTime, Imsi)>,
     capacity: u32,
@@ -79,7 +79,7 @@ pub(crate) struct Orders {
 impl Orders {
     pub(crate) const fn new(capacity: u32) -> Self {
         Self {
-            orders: BTreeMap::new(),
+            by_sim: BTreeMap::new(),
             lifted: BTreeSet::new(),
             capacity,
             highest: 0,
@@ -93,7 +93,7 @@ impl Orders {
             return Err(Overruled::TooHigh(bound));
         }
         let mut evicted = None;
-        match self.orders.get(&imsi) {
+        match self.by_sim.get(&imsi) {
             Some(old) => {
                 let wins = match order.standing {
                     Standing::InForce => order.version >= old.version,
@@ -106,7 +106,7 @@ impl Orders {
                     return Err(Overruled::Stale(old.version));
                 }
             }
-            None if u32::try_from(self.orders.len()).is_ok_and(|n| n >= self.capacity) => {
+            None if u32::try_from(self.by_sim.len()).is_ok_and(|n| n >= self.capacity) => {
                 let (_, oldest) = self.lifted.first().copied().ok_or(Overruled::Full)?;
                 self.remove(oldest);
                 evicted = Some(oldest);
@@ -118,7 +118,7 @@ impl Orders {
     }
 
     fn remove(&mut self, imsi: Imsi) {
-        if let Some(old) = self.orders.remove(&imsi) {
+        if let Some(old) = self.by_sim.remove(&imsi) {
             self.lifted.remove(&(old.at, imsi));
         }
     }
@@ -130,7 +130,7 @@ impl Orders {
         if order.standing == Standing::Lifted {
             self.lifted.insert((order.at, imsi));
         }
-        self.orders.insert(imsi, order);
+        self.by_sim.insert(imsi, order);
     }
 
     /// The highest version that was ever taken, also of orders that are not kept any more.
@@ -145,7 +145,7 @@ impl Orders {
 
     /// The last order for a SIM.
     pub(crate) fn order(&self, imsi: Imsi) -> Option<&Order> {
-        self.orders.get(&imsi)
+        self.by_sim.get(&imsi)
     }
 
     /// The order for a SIM that is in force.
@@ -157,7 +157,7 @@ impl Orders {
     pub(crate) fn iter_after(&self, after: Option<Imsi>) -> impl Iterator<Item = (Imsi, &Order)> {
         use core::ops::Bound::{Excluded, Unbounded};
         let from = after.map_or(Unbounded, Excluded);
-        let orders = self.orders.range((from, Unbounded));
+        let orders = self.by_sim.range((from, Unbounded));
         orders
             .map(|(imsi, order)| (*imsi, order))
             .filter(|(_, o)| o.standing == Standing::InForce)
@@ -170,7 +170,7 @@ impl Orders {
 
     /// How many are in force.
     pub(crate) fn len(&self) -> usize {
-        self.orders.len() - self.lifted.len()
+        self.by_sim.len() - self.lifted.len()
     }
 }
 

@@ -2,6 +2,7 @@ use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::net::IpAddr;
 
 use heiiki_gtp::c::{Cause, DeleteBearerRequest, DeleteSessionResponse, Message, Reject};
 use heiiki_types::{Instant, Now, Record};
@@ -196,14 +197,18 @@ impl Control {
         }
         for session in &requests {
             self.delete_bearer(now, session, delete_bearer);
-            let sgw = session.sgw_c.address;
-            if self.sessions.of_sgw(sgw).next().is_none() {
-                let remote = self.gtpc_peer(sgw);
-                self.endpoint.forget(remote);
-            }
+            self.forget_idle_sgw(session.sgw_c.address);
         }
         for parked in parked {
             self.create_session(now, parked.handle, parked.header, parked.request);
+        }
+    }
+
+    /// Forgets an SGW that has no session any more.
+    fn forget_idle_sgw(&mut self, sgw: IpAddr) {
+        if self.sessions.of_sgw(sgw).next().is_none() {
+            let remote = self.gtpc_peer(sgw);
+            self.endpoint.forget(remote);
         }
     }
 

@@ -329,17 +329,12 @@ fn split(line: &str, delimiter: u8) -> Result<Vec<Cow<'_, str>>, &'static str> {
                 Some((d, _)) if *d == delimiter => rest = after.get(1..).unwrap_or(""),
                 Some(_) => return Err("something follows a closing quote"),
             }
+        } else if let Some((field, after)) = rest.split_once(char::from(delimiter)) {
+            fields.push(Cow::Borrowed(field));
+            rest = after;
         } else {
-            match rest.split_once(char::from(delimiter)) {
-                Some((field, after)) => {
-                    fields.push(Cow::Borrowed(field));
-                    rest = after;
-                }
-                None => {
-                    fields.push(Cow::Borrowed(rest));
-                    return Ok(fields);
-                }
-            }
+            fields.push(Cow::Borrowed(rest));
+            return Ok(fields);
         }
     }
 }

@@ -70,13 +70,16 @@ pub(super) fn row<'a>(line: &'a str, defaults: &'a Defaults) -> Result<Row<'a>, 
         };
         vec![(format!("character {}", error.column()), what.to_owned())]
     })?;
-    let apns = line.apns.map(Apns::Given).unwrap_or_else(|| {
-        let listed = defaults.apns.iter().map(|apn| RowApn {
-            apn: apn.as_str(),
-            ..RowApn::default()
-        });
-        Apns::Listed(listed.collect())
-    });
+    let apns = line.apns.map_or_else(
+        || {
+            let listed = defaults.apns.iter().map(|apn| RowApn {
+                apn: apn.as_str(),
+                ..RowApn::default()
+            });
+            Apns::Listed(listed.collect())
+        },
+        Apns::Given,
+    );
     Ok(Row {
         imsi: line.imsi,
         k: line.k,

@@ -113,7 +113,7 @@ impl Row<'_> {
         match (self.k, self.opc, self.op) {
             (_, Some(_), Some(_)) => fault("op", "`opc` is given too: remove one"),
             (None, Some(_), None) | (None, None, Some(_)) => {
-                fault("k", "the key itself is missing")
+                fault("k", "the key itself is missing");
             }
             (Some(_), None, None) => fault("opc", "`opc` or `op` is missing"),
             _ => {}

@@ -1,6 +1,7 @@
 //! `hss subscriber import`: a file goes to a running HSS in parts, each of them durable when it is
 //! answered.
 
+use core::fmt::Write as _;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
@@ -99,10 +100,10 @@ pub(super) fn execute(args: &Import) -> Outcome {
     } else {
         let mut text = format!("{added} added, {kept} kept as they were");
         if args.update {
-            text.push_str(&format!(", {updated} updated"));
+            let _ = write!(text, ", {updated} updated");
         }
         if refused > 0 {
-            text.push_str(&format!(", {refused} not imported"));
+            let _ = write!(text, ", {refused} not imported");
         }
         if args.dry_run {
             text.insert_str(0, "dry run: ");
@@ -142,7 +143,7 @@ fn toml(args: &Import) -> Result<Sum, Failure> {
     for (place, part) in rows.chunks(ROWS).enumerate() {
         let first = (place * ROWS) as u64 + 1;
         let numbers = (first..).take(part.len()).collect();
-        sending.send(body(part, args.update, args.dry_run)?, numbers)?;
+        sending.send(&body(part, args.update, args.dry_run)?, numbers)?;
     }
     sending.end()
 }
@@ -285,17 +286,17 @@ impl Send<'_> {
         }
         self.part.extend_from_slice(self.sending.tail().as_bytes());
         let part = core::mem::take(&mut self.part);
-        self.sending.send(part, core::mem::take(&mut self.numbers))
+        self.sending.send(&part, core::mem::take(&mut self.numbers))
     }
 }
 
 impl Take for Send<'_> {
     fn row(&mut self, line: u64, _: u64, json: &[u8]) -> io::Result<()> {
-        if self.part.len() + json.len() + 64 > OCTETS || self.numbers.len() >= ROWS {
-            if let Err(failure) = self.flush() {
-                self.failure = Some(failure);
-                return Err(io::Error::other("the HSS does not answer"));
-            }
+        if (self.part.len() + json.len() + 64 > OCTETS || self.numbers.len() >= ROWS)
+            && let Err(failure) = self.flush()
+        {
+            self.failure = Some(failure);
+            return Err(io::Error::other("the HSS does not answer"));
         }
         if self.numbers.is_empty() {
             // Room for all of it, so that no copy of a key is left behind in a smaller one.
@@ -358,7 +359,7 @@ impl<'a> Sending<'a> {
     }
 
     /// Sends a part once there is room for another call.
-    fn send(&mut self, body: Zeroizing<Vec<u8>>, numbers: Vec<u64>) -> Result<(), Failure> {
+    fn send(&mut self, body: &[u8], numbers: Vec<u64>) -> Result<(), Failure> {
         while self.under_way >= CALLS {
             self.receive()?;
         }

@@ -150,7 +150,8 @@ fn s6a(root: &mut Table<'_>, path: &Path) -> S6a {
             // Named or not, the address of TCP is the address of TCP.
             sctp_listen: sctp_listen.map(|l| l.value).filter(|l| *l != own),
             // Whoever serves another address than the default serves it on every transport.
-            sctp_udp: sctp_udp.map_or(SocketAddr::new(own.ip(), SCTP_UDP_PORT), |l| l.value),
+            sctp_udp: sctp_udp
+                .map_or_else(|| SocketAddr::new(own.ip(), SCTP_UDP_PORT), |l| l.value),
             watchdog: table.or("watchdog", s6a.watchdog),
             request_timeout: table.or("request_timeout", s6a.request_timeout),
             connections: ConnectionLimits {
