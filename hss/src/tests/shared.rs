@@ -182,7 +182,7 @@ impl Network {
         if choices.is_empty() {
             return false;
         }
-        let pick = self.rng.below(choices.len() as u64) as usize;
+        let pick = usize::try_from(self.rng.below(choices.len() as u64)).unwrap();
         let (n, session, at_store) = choices[pick];
         if at_store {
             let ask = self.ends[n].asks[session].pop_front().unwrap();
@@ -220,7 +220,7 @@ impl Network {
 
     /// A process ends without a word; what it had asked for happens or not. A new one starts.
     fn kill(&mut self, n: usize) {
-        let kept = self.rng.below(4) as usize;
+        let kept = usize::try_from(self.rng.below(4)).unwrap();
         let end = &mut self.ends[n];
         for ask in end.bench.asks.drain(..) {
             if !matches!(ask, Output::Shared(SharedOutput::Refresh { .. })) {
@@ -518,7 +518,7 @@ fn under_delays_crashes_and_outages_the_properties_hold() {
     let mut conflicts = 0;
     let mut answered = 0;
     for seed in 0..60 {
-        let (c, a) = stir(seed);
+        let (c, a) = Stir::new(seed).run();
         conflicts += c;
         answered += a;
     }
@@ -526,124 +526,170 @@ fn under_delays_crashes_and_outages_the_properties_hold() {
     assert!(answered > 2_000, "hardly anything was answered: {answered}");
 }
 
-fn stir(seed: u64) -> (usize, usize) {
-    let mut network = Network::new(seed);
-    let mut choose = Rng::from_seed(seed ^ 0xabcd);
-    let mut ledger = Ledger::default();
-    let mut conns = [network.connect(0, MME1), network.connect(1, MME2)];
-    let mut pending: BTreeMap<(usize, u32), Pending> = BTreeMap::new();
-    let mut calls: Vec<Ordered> = Vec::new();
-    let mut answered = 0;
-    for _ in 0..300 {
-        let end = choose.below(2) as usize;
-        let n = 1 + choose.below(2) as u32;
-        let conn = conns[end];
-        let floor = ledger.floors.get(&n).copied().unwrap_or(0);
-        match choose.below(40) {
-            0..=11 => {
-                let mut request = network.bench(end).air(conn, n);
-                let resync = (choose.below(6) == 0).then(|| {
-                    let top = ledger
-                        .used
-                        .get(&n)
-                        .and_then(|u| u.last())
-                        .map_or(0, |s| s.seq());
-                    let forged = choose.below(3) == 0;
-                    let to = top.max(floor) + 1 + choose.below(2_000);
-                    (
-                        auts(n, Sqn::new(to, 1).unwrap(), forged),
-                        (!forged).then_some(to),
-                    )
-                });
-                if let Some((info, _)) = resync {
-                    request.requested_eutran.as_mut().unwrap().resync = Some(info);
-                }
-                let id = network.bench(end).send(conn, request.to_message());
-                let auts = resync.and_then(|(_, to)| to);
-                pending.insert((end, id), Pending::Vectors { n, floor, auts });
-            }
-            12..=17 => {
-                let request = network.bench(end).ulr(conn, n);
-                let id = network.bench(end).send(conn, request.to_message());
-                let certain = ledger.suspended.contains(&n) && !orders(&calls, n, "resume");
-                let asked = ledger.resumes.get(&n).copied().unwrap_or(0);
-                let suspended = certain.then_some(asked);
-                pending.insert((end, id), Pending::Update { n, suspended });
-            }
-            18..=20 => {
-                let verb = ["suspend", "resume", "pause"][choose.below(3) as usize];
-                if verb == "resume" {
-                    ledger.suspended.remove(&n);
-                    *ledger.resumes.entry(n).or_default() += 1;
-                }
-                let asked = ledger.resumes.get(&n).copied().unwrap_or(0);
-                let resumes = (!orders(&calls, n, "resume")).then_some(asked);
-                let call = network.bench(end).verb(n, verb);
-                calls.push(Ordered {
-                    end,
-                    call,
-                    n,
-                    verb,
-                    resumes,
-                });
-            }
-            21 if choose.below(3) == 0 => {
-                network.kill(end);
-                pending.retain(|(e, _), _| *e != end);
-                calls.retain(|c| c.end != end);
-                // Until it serves again nobody can connect.
-                while !network.bench(end).hss.is_serving() && network.step() {}
-                let host = [MME1, MME2][end];
-                conns[end] = network.connect(end, host);
-            }
-            22 if choose.below(4) == 0 => {
-                network.lose_store();
-                network.return_store();
+/// Two front ends under what chance brings: requests, orders, crashes, outages.
+struct Stir {
+    seed: u64,
+    network: Network,
+    choose: Rng,
+    ledger: Ledger,
+    conns: [ConnId; 2],
+    pending: BTreeMap<(usize, u32), Pending>,
+    calls: Vec<Ordered>,
+    answered: usize,
+}
+
+impl Stir {
+    fn new(seed: u64) -> Self {
+        let mut network = Network::new(seed);
+        Self {
+            seed,
+            conns: [network.connect(0, MME1), network.connect(1, MME2)],
+            network,
+            choose: Rng::from_seed(seed ^ 0xabcd),
+            ledger: Ledger::default(),
+            pending: BTreeMap::new(),
+            calls: Vec::new(),
+            answered: 0,
+        }
+    }
+
+    /// The conflicts at the store, and the requests that were answered.
+    fn run(mut self) -> (usize, usize) {
+        for _ in 0..300 {
+            self.disturb();
+            self.settle();
+        }
+        self.network.run();
+        self.settle();
+        self.expect_agreement();
+        for _ in 0..30 {
+            self.network.advance(Duration::from_secs(3));
+            self.settle();
+            self.network.run();
+        }
+        let seed = self.seed;
+        let rows = self.network.store.rows.keys();
+        let cancellations = rows.filter(|(table, _)| *table == 6);
+        assert_eq!(
+            cancellations.count(),
+            0,
+            "seed {seed}: a cancellation is left"
+        );
+        (self.network.store.conflicts, self.answered)
+    }
+
+    fn settle(&mut self) {
+        self.answered += settle(
+            &mut self.network,
+            &self.conns,
+            &mut self.pending,
+            &mut self.calls,
+            &mut self.ledger,
+        );
+    }
+
+    fn disturb(&mut self) {
+        let end = usize::try_from(self.choose.below(2)).unwrap();
+        let n = 1 + u32::try_from(self.choose.below(2)).unwrap();
+        match self.choose.below(40) {
+            0..=11 => self.ask_vectors(end, n),
+            12..=17 => self.update(end, n),
+            18..=20 => self.order(end, n),
+            21 if self.choose.below(3) == 0 => self.restart(end),
+            22 if self.choose.below(4) == 0 => {
+                self.network.lose_store();
+                self.network.return_store();
             }
             23 => {
-                for end in &mut network.ends {
+                for end in &mut self.network.ends {
                     end.bench.advance(Duration::from_millis(700));
                 }
             }
             _ => {
-                for _ in 0..choose.below(8) {
-                    network.step();
+                for _ in 0..self.choose.below(8) {
+                    self.network.step();
                 }
             }
         }
-        answered += settle(&mut network, &conns, &mut pending, &mut calls, &mut ledger);
     }
-    network.run();
-    answered += settle(&mut network, &conns, &mut pending, &mut calls, &mut ledger);
-    assert!(
-        pending.is_empty(),
-        "seed {seed}: {} requests have no answer",
-        pending.len()
-    );
-    assert!(calls.is_empty(), "seed {seed}: {calls:?} have no reply");
-    // At rest both know the same of each SIM, and a suspended one has been cancelled everywhere.
-    for n in 1..=2 {
-        assert_eq!(
-            network.state(0, n),
-            network.state(1, n),
-            "seed {seed}, SIM {n}"
-        );
-        if ledger.suspended.contains(&n) {
-            assert_eq!(network.state(0, n), "suspended", "seed {seed}, SIM {n}");
+
+    fn ask_vectors(&mut self, end: usize, n: u32) {
+        let conn = self.conns[end];
+        let floor = self.ledger.floors.get(&n).copied().unwrap_or(0);
+        let mut request = self.network.bench(end).air(conn, n);
+        let mut auts_to = None;
+        if self.choose.below(6) == 0 {
+            let used = self.ledger.used.get(&n).and_then(|u| u.last());
+            let top = used.map_or(0, |s| s.seq());
+            let forged = self.choose.below(3) == 0;
+            let to = top.max(floor) + 1 + self.choose.below(2_000);
+            let info = auts(n, Sqn::new(to, 1).unwrap(), forged);
+            request.requested_eutran.as_mut().unwrap().resync = Some(info);
+            auts_to = (!forged).then_some(to);
+        }
+        let id = self.network.bench(end).send(conn, request.to_message());
+        let vectors = Pending::Vectors {
+            n,
+            floor,
+            auts: auts_to,
+        };
+        self.pending.insert((end, id), vectors);
+    }
+
+    fn update(&mut self, end: usize, n: u32) {
+        let conn = self.conns[end];
+        let request = self.network.bench(end).ulr(conn, n);
+        let id = self.network.bench(end).send(conn, request.to_message());
+        let certain = self.ledger.suspended.contains(&n) && !orders(&self.calls, n, "resume");
+        let asked = self.ledger.resumes.get(&n).copied().unwrap_or(0);
+        let suspended = certain.then_some(asked);
+        self.pending
+            .insert((end, id), Pending::Update { n, suspended });
+    }
+
+    fn order(&mut self, end: usize, n: u32) {
+        let verbs = ["suspend", "resume", "pause"];
+        let verb = verbs[usize::try_from(self.choose.below(3)).unwrap()];
+        if verb == "resume" {
+            self.ledger.suspended.remove(&n);
+            *self.ledger.resumes.entry(n).or_default() += 1;
+        }
+        let asked = self.ledger.resumes.get(&n).copied().unwrap_or(0);
+        let resumes = (!orders(&self.calls, n, "resume")).then_some(asked);
+        let call = self.network.bench(end).verb(n, verb);
+        self.calls.push(Ordered {
+            end,
+            call,
+            n,
+            verb,
+            resumes,
+        });
+    }
+
+    fn restart(&mut self, end: usize) {
+        self.network.kill(end);
+        self.pending.retain(|(e, _), _| *e != end);
+        self.calls.retain(|c| c.end != end);
+        // Until it serves again nobody can connect.
+        while !self.network.bench(end).hss.is_serving() && self.network.step() {}
+        let host = [MME1, MME2][end];
+        self.conns[end] = self.network.connect(end, host);
+    }
+
+    /// At rest both know the same of each SIM, and a suspended one has been cancelled everywhere.
+    fn expect_agreement(&mut self) {
+        let (seed, calls, network) = (self.seed, &self.calls, &mut self.network);
+        let left = self.pending.len();
+        assert_eq!(left, 0, "seed {seed}: {left} requests have no answer");
+        assert!(calls.is_empty(), "seed {seed}: {calls:?} have no reply");
+        for n in 1..=2 {
+            let (first, second) = (network.state(0, n), network.state(1, n));
+            assert_eq!(first, second, "seed {seed}, SIM {n}");
+            if self.ledger.suspended.contains(&n) {
+                assert_eq!(network.state(0, n), "suspended", "seed {seed}, SIM {n}");
+            }
         }
     }
-    for _ in 0..30 {
-        network.advance(Duration::from_secs(3));
-        answered += settle(&mut network, &conns, &mut pending, &mut calls, &mut ledger);
-        network.run();
-    }
-    let cancellations = network.store.rows.keys().filter(|(table, _)| *table == 6);
-    assert_eq!(
-        cancellations.count(),
-        0,
-        "seed {seed}: a cancellation is left"
-    );
-    (network.store.conflicts, answered)
 }
 
 fn orders(calls: &[Ordered], n: u32, verb: &str) -> bool {
@@ -659,20 +705,20 @@ fn settle(
     ledger: &mut Ledger,
 ) -> usize {
     let mut answered = 0;
-    for end in 0..2 {
-        while let Some(message) = network.bench(end).try_receive(conns[end]) {
+    for (end, conn) in conns.iter().copied().enumerate() {
+        while let Some(message) = network.bench(end).try_receive(conn) {
             if message.flags.request {
                 if message.command == CommandCode::CANCEL_LOCATION {
                     network
                         .bench(end)
-                        .answer_clr(conns[end], &message, AnswerResult::SUCCESS);
+                        .answer_clr(conn, &message, AnswerResult::SUCCESS);
                 } else {
                     let mut answer = message.answer();
                     answer.avps.push(heiiki_diameter::Avp::u32(
                         &heiiki_diameter::dictionary::RESULT_CODE,
                         2001,
                     ));
-                    network.bench(end).send(conns[end], answer);
+                    network.bench(end).send(conn, answer);
                 }
                 continue;
             }

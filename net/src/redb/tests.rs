@@ -129,9 +129,10 @@ fn random_batch(rng: &mut Rng) -> Vec<Record> {
         .map(|_| Record {
             table: u8::try_from(rng.below(3)).unwrap(),
             key: rng.below(300).to_be_bytes().to_vec(),
-            value: rng
-                .chance(0.8)
-                .then(|| vec![u8::try_from(rng.below(256)).unwrap(); 20 + rng.below(200) as usize]),
+            value: rng.chance(0.8).then(|| {
+                let octet = u8::try_from(rng.below(256)).unwrap();
+                vec![octet; 20 + usize::try_from(rng.below(200)).unwrap()]
+            }),
         })
         .collect()
 }
@@ -177,7 +178,9 @@ fn lives(seed: u64, crashes: u32) {
             let group: Vec<_> = (0..=rng.below(3)).map(|_| random_batch(&mut rng)).collect();
             let mut group = group;
             while store.persist(&group).is_ok() {
-                group.iter().for_each(|b| apply(&mut model, b));
+                for batch in &group {
+                    apply(&mut model, batch);
+                }
                 group = (0..=rng.below(3)).map(|_| random_batch(&mut rng)).collect();
             }
             attempt = Some(group);
@@ -222,7 +225,7 @@ fn a_full_disk_takes_what_it_was_given_once_there_is_room() {
         let mut rng = Rng::from_seed(7);
         let mut model = Model::new();
         let first = random_batch(&mut rng);
-        store.persist(std::slice::from_ref(&first)).unwrap();
+        store.persist(core::slice::from_ref(&first)).unwrap();
         apply(&mut model, &first);
         disk.0.lock().unwrap().room = Some(room);
         let group: Vec<_> = (0..40).map(|_| random_batch(&mut rng)).collect();
@@ -232,7 +235,9 @@ fn a_full_disk_takes_what_it_was_given_once_there_is_room() {
         }
         disk.0.lock().unwrap().room = None;
         store.persist(&group).unwrap();
-        group.iter().for_each(|b| apply(&mut model, b));
+        for batch in &group {
+            apply(&mut model, batch);
+        }
         drop(store);
         let mut again = RedbStore::open_on(disk).unwrap();
         assert!(rows(&mut again) == model);

@@ -216,7 +216,7 @@ impl Life<'_> {
 
     fn received(&mut self, octets: &[u8]) {
         self.deframer.push(octets);
-        while let Some(octets) = self.deframer.next() {
+        for octets in self.deframer.by_ref() {
             let message = Message::decode(&octets.unwrap()).unwrap();
             let Some(n) = self.under_way.remove(&message.hop_by_hop) else {
                 continue;
