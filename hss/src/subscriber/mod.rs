@@ -1,8 +1,8 @@
 //! Subscribers: what the HSS knows of each SIM, and how that survives.
 //!
-//! A million rows have to fit into a small machine, so a [`Subscriber`] holds what is its own in few
+//! A million rows have to fit into a small machine, so a `Subscriber` holds what is its own in few
 //! octets; what many share (profile, tenant, group, serving node) is kept once, and what few have
-//! lies in a box. Everybody else asks [`Subscribers`], which knows where each part is.
+//! lies in a box. Everybody else asks `Subscribers`, which knows where each part is.
 //!
 //! Rows lie in chunks that never move; an ordered index finds them by IMSI. Nothing is ever removed,
 //! so an index of a row stays good for as long as the process lives.
