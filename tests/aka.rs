@@ -100,7 +100,7 @@ fn autn_auts_and_kasme_are_those_of_other_implementations() {
         }
         checked += 1;
     }
-    assert!(checked >= 6, "{checked}");
+    assert!(checked >= 5, "{checked}");
 }
 
 /// The last digit changed.

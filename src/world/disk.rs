@@ -16,6 +16,8 @@ pub struct SimulatedDisk {
     /// How long a flush takes.
     flush: Duration,
     rng: Rng,
+    /// Whether a backup was put in its place since the node started last.
+    restored: bool,
 }
 
 impl SimulatedDisk {
@@ -26,6 +28,7 @@ impl SimulatedDisk {
             pending: Vec::new(),
             flush,
             rng,
+            restored: false,
         }
     }
 
@@ -82,7 +85,13 @@ impl SimulatedDisk {
     /// Puts a backup in the place of what was there; an empty disk without one.
     pub fn restore(&mut self, backup: Option<Vec<u8>>) {
         self.pending.clear();
+        self.restored = backup.is_some();
         self.synced = backup.unwrap_or_else(|| MAGIC.to_vec());
+    }
+
+    /// Whether a backup was put in its place; told once, to the node that starts on it.
+    pub fn take_restored(&mut self) -> bool {
+        core::mem::take(&mut self.restored)
     }
 
     /// How many octets survive a power loss right now.

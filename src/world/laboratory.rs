@@ -170,7 +170,12 @@ impl World {
         if let Some(slot) = id.and_then(|id| self.nodes.get_mut(id))
             && slot.node.is_none()
         {
+            let lost = backup.is_none() && node == NodeName::Pgw;
             slot.disk.restore(backup);
+            if lost {
+                // A gateway without its journal cannot know what had to rest.
+                self.checker.gateway_forgot();
+            }
         }
     }
 

@@ -286,7 +286,8 @@ impl World {
         };
         if slot.node.is_none() {
             slot.starts += 1;
-            slot.node = Some(Node::start(&mut slot.blueprint, now, rng)?);
+            let restored = slot.disk.take_restored();
+            slot.node = Some(Node::start(&mut slot.blueprint, now, rng, restored)?);
             self.note(id, NodeEvent::Lab(LabEvent::NodeStarted));
             self.drain(id);
         }

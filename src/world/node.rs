@@ -178,11 +178,12 @@ impl Blueprint {
 }
 
 impl Node {
-    /// Makes a node and starts it.
+    /// Makes a node and starts it; `restored` says that its disk is a backup.
     pub(crate) fn start(
         blueprint: &mut Blueprint,
         now: Now,
         rng: Rng,
+        restored: bool,
     ) -> Result<Self, Vec<String>> {
         Ok(match blueprint {
             Blueprint::Hss {
@@ -193,7 +194,12 @@ impl Node {
                 ..
             } => {
                 let hss = Hss::new(config.clone(), rng, tokens.clone());
-                let mut hss = Box::new(hss.with_store_keys(store_keys));
+                let mut hss = hss.with_store_keys(store_keys);
+                if restored {
+                    // What an operator says with `hss serve --restored`.
+                    hss = hss.after_restore();
+                }
+                let mut hss = Box::new(hss);
                 hss.import(now, subscribers.clone())
                     .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>())?;
                 hss.start(now);

@@ -75,6 +75,11 @@ impl Addresses {
         )
     }
 
+    /// Nobody knows any more what rests.
+    pub(super) fn forget_rests(&mut self) {
+        self.resting.clear();
+    }
+
     /// A session ended; returns whose it was.
     pub(super) fn ended(
         &mut self,

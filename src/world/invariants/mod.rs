@@ -283,6 +283,12 @@ impl Checker {
         }
     }
 
+    /// The gateway lost its journal: addresses and TEIDs that rested are as good as new.
+    pub(crate) fn gateway_forgot(&mut self) {
+        self.addresses.forget_rests();
+        self.tunnels.forget_rests();
+    }
+
     /// The node crashed; what it had begun may or may not be on its disk.
     pub(crate) const fn crashed(&mut self, node: &Node, at: Instant) {
         if let Node::Pgw(_) = node {

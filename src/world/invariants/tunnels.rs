@@ -293,6 +293,11 @@ impl Tunnels {
         )
     }
 
+    /// Nobody knows any more what rests.
+    pub(super) fn forget_rests(&mut self) {
+        self.resting.clear();
+    }
+
     /// A session ended: its TEIDs rest.
     pub(super) fn ended(&mut self, imsi: Imsi, tenant: usize, address: Ipv4Addr, until: Instant) {
         let Some(tunnel) = self.by_address.get(&(tenant, address)) else {
