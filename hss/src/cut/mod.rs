@@ -37,6 +37,7 @@ mod certificate;
 pub(crate) mod expiry;
 pub(crate) mod gateway;
 pub(crate) mod history;
+mod legs;
 pub(crate) mod procedure;
 pub(crate) mod watch;
 
