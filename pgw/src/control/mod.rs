@@ -46,7 +46,7 @@ mod start;
 pub use audit::{AccessAudit, Audit};
 
 use journal::Journal;
-use orders::Orders;
+use orders::{Orders, shorten};
 use pool::AddressPool;
 use procedure::{Procedure, Running, Ticket};
 use session::SessionTable;
@@ -593,12 +593,4 @@ impl Machine for Control {
             .chain(deadline)
             .min()
     }
-}
-
-/// The largest text of an order that is kept.
-const TEXT: usize = 256;
-
-/// Cuts a text of a caller to the length that is kept.
-fn shorten(text: &str) -> String {
-    text.chars().take(TEXT).collect()
 }

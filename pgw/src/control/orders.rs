@@ -174,6 +174,14 @@ impl Orders {
     }
 }
 
+/// The largest text of an order that is kept.
+const TEXT: usize = 256;
+
+/// Cuts a text of a caller to the length that is kept.
+pub(super) fn shorten(text: &str) -> String {
+    text.chars().take(TEXT).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::Standing::{InForce, Lifted};
