@@ -6,7 +6,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::net::{Ipv4Addr, SocketAddr};
 
-use heiiki_gtp::pco::Pco;
+use heiiki_gtp::pco::{Form, Offer, Pco};
 use heiiki_hss::auc::milenage::Milenage;
 use heiiki_mme::s1::{EnbId, Endpoint, Message, ReleaseCause};
 use heiiki_nas::emm::{self, EmmCause};
@@ -386,7 +386,12 @@ impl Bed {
     }
 
     pub(crate) fn accept_message(&self, pti: u8) -> emm::Message {
-        let pco = Pco::request(1).answer(&[HOST], Some(1_380)).unwrap();
+        let offer = Offer {
+            dns_v4: &[HOST],
+            mtu: Some(1_380),
+            ..Offer::default()
+        };
+        let pco = Pco::request(1).answer(Form::Short, &offer).unwrap();
         let activate = esm::ActivateDefaultEpsBearerContextRequest {
             qos: EpsQos::non_gbr(Qci(9)),
             apn: "corp.example".parse().unwrap(),

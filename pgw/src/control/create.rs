@@ -8,7 +8,7 @@ use heiiki_gtp::c::{
     CreateSessionResponse, FTeid, Header, IndicationFlag, Interface, Message, Paa, PdnType, Reject,
     RequestHandle, ie_type,
 };
-use heiiki_gtp::pco::Pco;
+use heiiki_gtp::pco::{Form, Offer, Pco};
 use heiiki_types::{Ambr, Imsi, Now, Record};
 
 use super::pool::{Lease, NoAddress};
@@ -544,7 +544,12 @@ fn reservation_rows(access: &Access, imsi: Imsi, lease: &Lease) -> Vec<Record> {
 /// Name servers and MTU, for a UE that asks (TS 24.008 §10.5.6.3).
 fn answer_pco(asked: &[u8], access: &Access) -> Option<Vec<u8>> {
     let asked = Pco::decode(asked).ok()?;
-    let answer = asked.answer(&access.config.dns, Some(access.config.mtu))?;
+    let offer = Offer {
+        dns_v4: &access.config.dns,
+        mtu: Some(access.config.mtu),
+        ..Offer::default()
+    };
+    let answer = asked.answer(Form::Short, &offer)?;
     Some(answer.encode())
 }
 
