@@ -35,6 +35,7 @@ mod octets;
 pub mod pco;
 #[cfg(test)]
 mod testing;
+pub mod tft;
 pub mod u;
 
 pub use error::{DecodeError, What};

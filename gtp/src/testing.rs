@@ -24,6 +24,15 @@ pub(crate) fn pcos() -> Vec<Sample> {
     samples(text, |_| true)
 }
 
+/// The samples of `fixtures/vectors/gtp_tft.json`, with another implementation's reading of them.
+pub(crate) fn tfts() -> Vec<(Sample, serde_json::Value)> {
+    let text = include_str!("../../fixtures/vectors/gtp_tft.json");
+    let json: serde_json::Value = serde_json::from_str(text).unwrap();
+    let values = json["samples"].as_array().unwrap().iter();
+    let values = values.map(|s| s["values"].clone());
+    samples(text, |_| true).into_iter().zip(values).collect()
+}
+
 /// The message with this name.
 pub(crate) fn message(protocol: &str, name: &str) -> Vec<u8> {
     let all = messages(protocol);
