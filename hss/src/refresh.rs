@@ -10,15 +10,16 @@ use crate::cut::{Cut, CutId};
 use crate::equipment::{Binding, EquipmentKey};
 use crate::node::Hss;
 use crate::s6a::errands::{Cancellation, Errand, Errands, Update};
+use crate::seal::NoKey;
 use crate::subscriber::row::{
     self, LocationRow, META_KEY, StateRow, SubscriberRow, Table, Unreadable,
 };
-use crate::subscriber::{Gateway, Location, RowIx, Standing, State};
+use crate::subscriber::{Gateway, Isolation, Location, RowIx, Standing, State};
 
 /// What the rows of a SIM say.
 #[derive(Default)]
 struct Truth {
-    isolation: Option<crate::subscriber::Isolation>,
+    isolation: Option<Isolation>,
     state: Option<(State, Standing)>,
     location: Option<Location>,
     floor: u64,
@@ -27,6 +28,7 @@ struct Truth {
     binding: Binding,
     cancellations: Vec<Cancellation>,
     updates: Vec<Update>,
+    has_history: bool,
 }
 
 impl Hss {
@@ -90,19 +92,58 @@ impl Hss {
             subscriber.counter.raise(truth.floor);
             subscriber.set_gateways(truth.gateways);
             subscriber.set_binding(truth.binding);
-            if let Some(isolation) = truth.isolation {
-                subscriber.set_isolation(isolation);
-            }
-            if let Some((state, standing)) = truth.state {
-                subscriber.state = state;
-                if *subscriber.standing() != standing {
-                    subscriber.set_standing(standing);
-                }
-            }
+        }
+        self.take_standing(imsi, truth.state, truth.isolation);
+        if !truth.has_history {
+            self.history.forget(imsi);
         }
         self.subscribers.set_location(ix, truth.location);
         self.take_errands(now, ix, truth.cancellations, truth.updates);
         Ok(truth.floor)
+    }
+
+    /// The state and the isolation of a SIM, with the lists of who is barred and of what ends.
+    fn take_standing(
+        &mut self,
+        imsi: Imsi,
+        state: Option<(State, Standing)>,
+        isolation: Option<Isolation>,
+    ) {
+        let Some(subscriber) = self.subscribers.by_imsi_mut(imsi) else {
+            return;
+        };
+        if let Some((state, standing)) = state
+            && (subscriber.state != state || *subscriber.standing() != standing)
+        {
+            let before = subscriber.standing().expires;
+            subscriber.state = state;
+            if *subscriber.standing() != standing {
+                subscriber.set_standing(standing);
+            }
+            self.note_standing(imsi, before);
+        }
+        let Some(subscriber) = self.subscribers.by_imsi_mut(imsi) else {
+            return;
+        };
+        if subscriber.isolation() != isolation.as_ref() {
+            let before = subscriber.isolation().and_then(|i| i.standing.expires);
+            subscriber.set_isolation(isolation.unwrap_or_default());
+            self.note_isolation(imsi, before);
+        }
+    }
+
+    /// A SIM's own row: it is new here, or was changed by another front end.
+    fn take_subscriber(&mut self, key: &[u8], value: &[u8]) -> Result<(State, Mark), Unreadable> {
+        let row: SubscriberRow<'_> = row::decode(value)?;
+        if let Ok(ix) = self.loaded(key) {
+            let sealed = self.vault.sealed_of(row.key, row.sealed);
+            let sealed = sealed.map_err(|NoKey| Unreadable)?;
+            self.subscribers.take_row(ix, &row, sealed)?;
+        } else {
+            let loaded = self.load_subscriber(self.epoch, key, value);
+            loaded.map_err(|_| Unreadable)?;
+        }
+        Ok((row.state, row.mark))
     }
 
     fn read_truth(&mut self, records: &[Record]) -> Result<Truth, Unreadable> {
@@ -113,13 +154,9 @@ impl Hss {
             };
             match Table::from_number(record.table).ok_or(Unreadable)? {
                 Table::Subscriber => {
-                    let row: SubscriberRow<'_> = row::decode(value)?;
-                    truth.state = Some((row.state, Standing::default()));
-                    truth.marks.push(row.mark);
-                    if self.loaded(&record.key).is_err() {
-                        let loaded = self.load_subscriber(self.epoch, &record.key, value);
-                        loaded.map_err(|_| Unreadable)?;
-                    }
+                    let (state, mark) = self.take_subscriber(&record.key, value)?;
+                    truth.state = Some((state, Standing::default()));
+                    truth.marks.push(mark);
                 }
                 Table::Mark => truth.marks.push(row::decode(value)?),
                 Table::State => {
@@ -136,6 +173,7 @@ impl Hss {
                 Table::History => {
                     let imsi = row::imsi_of(&record.key)?;
                     self.history.restore(imsi, row::decode(value)?);
+                    truth.has_history = true;
                 }
                 Table::Meta | Table::Cut | Table::Reset | Table::Equipment | Table::Bulk => {}
             }
@@ -174,7 +212,23 @@ impl Hss {
         }
         let (new, _) = exchange(&mut self.updates, imsi, updates);
         for tag in new {
-            self.send_update(now, tag);
+            if self.updates.get(tag).is_some_and(|u| u.claimed) {
+                let wait = self.config.timers.request + self.config.timers.retry_first;
+                self.updates.again(tag, now.at + wait);
+            } else {
+                self.send_update(now, tag);
+            }
+        }
+        // What was not sent because the store went away meanwhile.
+        for tag in self.updates.of(imsi) {
+            if self.updates.is_parked(tag) {
+                self.send_update(now, tag);
+            }
+        }
+        for tag in self.cancellations.of(imsi) {
+            if self.cancellations.is_parked(tag) {
+                self.send_cancellation(now, tag);
+            }
         }
     }
 

@@ -12,6 +12,8 @@
 //! another front end's MME has answered.
 
 mod away;
+mod blind;
+mod held;
 
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -31,6 +33,8 @@ use crate::node::{Hss, Output, Phase};
 use crate::s6a::errands::Kind;
 use crate::storage::Deferred;
 use crate::subscriber::row::{self, META_KEY, Table};
+use blind::Blind;
+use held::Held;
 
 /// Something that is to be done to a subject.
 pub(crate) enum Work {
@@ -60,13 +64,10 @@ struct Gate {
     /// What waits for its write.
     under_way: Option<(Now, Work)>,
     held: Held,
-}
-
-/// What nobody may see before the write is durable.
-#[derive(Default)]
-struct Held {
-    answers: Vec<(RequestHandle, Message)>,
-    outputs: Vec<Output>,
+    /// Its rows are being read.
+    reading: bool,
+    /// What is being read may be older than what this front end has written since.
+    stale: bool,
 }
 
 /// The subject that is being worked at.
@@ -94,6 +95,7 @@ pub(crate) struct Shared {
     /// What a write is about, and the version that it leaves.
     writes: BTreeMap<PersistSeq, (Vec<u8>, u64)>,
     current: Option<Current>,
+    blind: Blind,
     /// Subjects to look at when there is time.
     changed: BTreeSet<Vec<u8>>,
     /// The row of the epoch, as it was read.
@@ -199,25 +201,6 @@ impl Hss {
         }
     }
 
-    /// Sends an answer on its way, or keeps it until what it depends on is durable.
-    pub(crate) fn send_answer(&mut self, now: Now, handle: RequestHandle, message: Message) {
-        let current = self.shared.as_mut().and_then(|s| s.current.as_mut());
-        match current.filter(|c| c.holds) {
-            Some(current) => current.held.answers.push((handle, message)),
-            None => self.endpoint.send_answer(now.at, handle, message),
-        }
-    }
-
-    /// Shows a reply or an event, or keeps it until what it depends on is durable.
-    pub(crate) fn output(&mut self, output: Output) {
-        let current = self.shared.as_mut().and_then(|s| s.current.as_mut());
-        let event = matches!(output, Output::Event(_));
-        match current.filter(|c| if event { c.holds_events } else { c.holds }) {
-            Some(current) => current.held.outputs.push(output),
-            None => self.outputs.push_back(output),
-        }
-    }
-
     /// Begins with the epoch, which all front ends share.
     pub(crate) fn start_shared(&mut self, now: Now) {
         self.phase = Phase::RaisingEpoch;
@@ -260,6 +243,14 @@ impl Hss {
         let Some(shared) = self.shared.as_mut() else {
             return;
         };
+        let Some(gate) = shared.gates.get_mut(&subject) else {
+            return;
+        };
+        // What this front end writes without having read is read when it is there.
+        if gate.reading || shared.blind.has(&subject) {
+            return;
+        }
+        gate.reading = true;
         shared.last_token += 1;
         let token = shared.last_token;
         shared.reads.insert(token, subject.clone());
@@ -317,11 +308,14 @@ impl Hss {
         let Some(subject) = shared.reads.remove(&token) else {
             return;
         };
-        let first = shared
-            .gates
-            .get_mut(&subject)
-            .and_then(|g| g.queue.pop_front());
-        let Some((since, work)) = first else {
+        let Some(gate) = shared.gates.get_mut(&subject) else {
+            return;
+        };
+        gate.reading = false;
+        if core::mem::take(&mut gate.stale) {
+            return self.read(subject);
+        }
+        let Some((since, work)) = gate.queue.pop_front() else {
             return;
         };
         shared.parked = shared.parked.saturating_sub(1);
@@ -409,14 +403,6 @@ impl Hss {
         }
     }
 
-    fn show(&mut self, now: Now, held: Held) {
-        self.outputs.extend(held.outputs);
-        for (handle, message) in held.answers {
-            self.endpoint.send_answer(now.at, handle, message);
-        }
-        self.drain_endpoint(now);
-    }
-
     /// The next that waits for the subject.
     fn next(&mut self, subject: Vec<u8>) {
         let Some(shared) = self.shared.as_mut() else {
@@ -457,6 +443,8 @@ impl Hss {
         }
         if let Some((subject, version)) = guard {
             guards.insert(subject.to_vec(), Some(version));
+        } else {
+            self.writes_blindly(seq, guards.keys());
         }
         let guards = guards
             .into_iter()

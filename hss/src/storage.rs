@@ -172,6 +172,7 @@ impl Hss {
             StorageInput::Persisted { seq } => {
                 let durable = self.journal.persisted(seq);
                 self.persisted(now, durable);
+                self.blind_writes_end(durable);
             }
             StorageInput::Failed => {
                 if !self.journal.has_failed() {

@@ -80,6 +80,11 @@ impl History {
         self.of.insert(imsi, entries);
     }
 
+    /// The SIM has no row: an order that was entered did not happen.
+    pub(crate) fn forget(&mut self, imsi: Imsi) {
+        self.of.remove(&imsi);
+    }
+
     pub(crate) fn view(&self, imsi: Imsi) -> HistoryView<'_> {
         let entries = self.of.get(&imsi).map_or(&[][..], Vec::as_slice);
         let view = |e: &'_ Entry| EntryView {

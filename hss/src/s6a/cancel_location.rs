@@ -58,7 +58,12 @@ impl Hss {
         self.journal
             .put(Table::Cancellation, cancellation.key(), &cancellation);
         let tag = self.cancellations.add(cancellation);
-        self.send_cancellation(now, tag);
+        if cut.is_some() {
+            // What takes service away waits for nothing.
+            self.send_cancellation(now, tag);
+        } else {
+            self.send_errand(now, tag);
+        }
     }
 
     /// Enters a cancellation of a bulk order: it is sent when all bars are put and its turn comes.

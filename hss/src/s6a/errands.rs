@@ -59,6 +59,10 @@ pub(crate) struct Update {
     pub(crate) withdrawn: u32,
     /// Context-Identifiers of the access points that are withdrawn, as the MME counts them.
     pub(crate) contexts: Vec<u32>,
+    /// The front end that began it has the connection.
+    pub(crate) claimed: bool,
+    /// Tells one change from the next: the answer to what was sent before a change does not end it.
+    pub(crate) change: u64,
 }
 
 impl Errand for Update {
@@ -168,6 +172,11 @@ impl<T: Errand> Errands<T> {
 
     pub(crate) fn len(&self) -> usize {
         self.by_tag.len()
+    }
+
+    /// The number of the next one, in 32 bits.
+    pub(crate) const fn next_number(&self) -> u64 {
+        (self.last_tag + 1) & 0xffff_ffff
     }
 
     pub(crate) fn get(&self, tag: u64) -> Option<&T> {

@@ -76,15 +76,19 @@ impl Hss {
                 again: false,
             });
         }
+        let claimed = self.endpoint.connection_of(&node.via).is_some();
         let update = Update {
             imsi,
             node,
             withdrawn,
             contexts,
+            claimed,
+            // An epoch is one start of one front end.
+            change: self.epoch.0 << 32 | self.updates.next_number(),
         };
         self.journal.put(Table::Update, update.key(), &update);
         let tag = self.updates.add(update);
-        self.send_update(now, tag);
+        self.send_errand(now, tag);
     }
 
     /// Sends the next part of an update, or parks it until its peer is connected.
@@ -182,6 +186,7 @@ impl Hss {
             let rest = Update {
                 withdrawn: 0,
                 contexts: Vec::new(),
+                claimed: true,
                 ..update
             };
             self.journal.put(Table::Update, rest.key(), &rest);

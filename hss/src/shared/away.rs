@@ -22,6 +22,7 @@ impl Hss {
         shared.away = true;
         shared.reads.clear();
         shared.writes.clear();
+        shared.blind.clear();
         shared.parked = 0;
         let gates = core::mem::take(&mut shared.gates);
         self.tell(Event::StoreUnavailable);

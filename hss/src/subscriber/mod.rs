@@ -27,6 +27,7 @@ mod index;
 mod interner;
 pub(crate) mod profile;
 mod profile_table;
+mod reread;
 pub(crate) mod row;
 mod state;
 mod table;

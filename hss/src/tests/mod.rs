@@ -13,6 +13,7 @@ mod peers;
 mod provisioning;
 mod restart;
 mod shared;
+mod shared_changes;
 mod store;
 mod subscription;
 mod update_location;

@@ -18,12 +18,12 @@ use crate::auc::auts;
 use crate::auc::sqn::{IndRange, Sqn};
 use crate::{Event, HssConfig, Input, Output};
 
-type Key = (u8, Vec<u8>);
+pub(super) type Key = (u8, Vec<u8>);
 
 /// What a shared store does with what it is asked, at one moment.
 #[derive(Default)]
-struct Store {
-    rows: BTreeMap<Key, Vec<u8>>,
+pub(super) struct Store {
+    pub(super) rows: BTreeMap<Key, Vec<u8>>,
     versions: BTreeMap<Vec<u8>, u64>,
     conflicts: usize,
 }
@@ -105,15 +105,15 @@ impl Store {
 }
 
 /// A front end and its two sessions with the store: one reads, the other writes.
-struct End {
-    bench: Bench,
+pub(super) struct End {
+    pub(super) bench: Bench,
     asks: [VecDeque<Output>; 2],
     reports: [VecDeque<Input>; 2],
 }
 
-struct Network {
-    store: Store,
-    ends: Vec<End>,
+pub(super) struct Network {
+    pub(super) store: Store,
+    pub(super) ends: Vec<End>,
     rng: Rng,
 }
 
@@ -127,7 +127,7 @@ fn front_end(number: u8, of: u8) -> HssConfig {
 
 impl Network {
     /// Two front ends at work, with SIMs 1 to 3.
-    fn new(seed: u64) -> Self {
+    pub(super) fn new(seed: u64) -> Self {
         let mut network = Self {
             store: Store::default(),
             ends: Vec::new(),
@@ -152,12 +152,12 @@ impl Network {
         network
     }
 
-    fn bench(&mut self, end: usize) -> &mut Bench {
+    pub(super) fn bench(&mut self, end: usize) -> &mut Bench {
         &mut self.ends[end].bench
     }
 
     /// Takes one step of somebody, at random; false when there is nothing left to do.
-    fn step(&mut self) -> bool {
+    pub(super) fn step(&mut self) -> bool {
         for end in &mut self.ends {
             while let Some(ask) = end.bench.asks.pop_front() {
                 let reads = matches!(
@@ -203,7 +203,7 @@ impl Network {
     }
 
     /// Runs until nobody has anything to do at this time.
-    fn run(&mut self) {
+    pub(super) fn run(&mut self) {
         let mut steps = 0;
         while self.step() {
             steps += 1;
@@ -211,7 +211,7 @@ impl Network {
         }
     }
 
-    fn advance(&mut self, by: Duration) {
+    pub(super) fn advance(&mut self, by: Duration) {
         for end in &mut self.ends {
             end.bench.advance(by);
         }
@@ -219,7 +219,7 @@ impl Network {
     }
 
     /// A process ends without a word; what it had asked for happens or not. A new one starts.
-    fn kill(&mut self, n: usize) {
+    pub(super) fn kill(&mut self, n: usize) {
         let kept = usize::try_from(self.rng.below(4)).unwrap();
         let end = &mut self.ends[n];
         for ask in end.bench.asks.drain(..) {
@@ -244,7 +244,7 @@ impl Network {
     }
 
     /// Every report is lost with the sessions; asks are void.
-    fn lose_store(&mut self) {
+    pub(super) fn lose_store(&mut self) {
         for end in &mut self.ends {
             end.asks = Default::default();
             end.reports = Default::default();
@@ -253,7 +253,7 @@ impl Network {
         }
     }
 
-    fn return_store(&mut self) {
+    pub(super) fn return_store(&mut self) {
         let all: Vec<_> = self.store.versions.keys().cloned().collect();
         for end in &mut self.ends {
             for subject in &all {
@@ -265,12 +265,12 @@ impl Network {
         }
     }
 
-    fn connect(&mut self, end: usize, host: &str) -> ConnId {
+    pub(super) fn connect(&mut self, end: usize, host: &str) -> ConnId {
         self.bench(end).connect(host)
     }
 
     /// Vectors, once everybody has come to rest.
-    fn sqns(
+    pub(super) fn sqns(
         &mut self,
         end: usize,
         conn: ConnId,
@@ -288,7 +288,7 @@ impl Network {
         sqns(n, &self.bench(end).receive(conn))
     }
 
-    fn update(&mut self, end: usize, conn: ConnId, n: u32) -> AnswerResult {
+    pub(super) fn update(&mut self, end: usize, conn: ConnId, n: u32) -> AnswerResult {
         let request = self.bench(end).ulr(conn, n);
         self.bench(end).send(conn, request.to_message());
         self.run();
@@ -296,13 +296,13 @@ impl Network {
         UpdateLocationAnswer::from_message(&message).unwrap().result
     }
 
-    fn order(&mut self, end: usize, n: u32, verb: &str) -> (u16, serde_json::Value) {
+    pub(super) fn order(&mut self, end: usize, n: u32, verb: &str) -> (u16, serde_json::Value) {
         let call = self.bench(end).verb(n, verb);
         self.run();
         self.bench(end).reply(call).expect("the order is answered")
     }
 
-    fn state(&mut self, end: usize, n: u32) -> String {
+    pub(super) fn state(&mut self, end: usize, n: u32) -> String {
         let target = format!("/v1/subscribers/{}", imsi(n));
         let call = self
             .bench(end)
