@@ -260,7 +260,7 @@ impl Endpoint {
             Err(_) if header.message_type == MessageType::ECHO_REQUEST => {
                 self.answer_echo(now, handle);
             }
-            message if response_type(header.message_type) => {
+            message if header.message_type.is_response() => {
                 self.handle_response(local, remote, header, message);
             }
             message => {
@@ -442,17 +442,6 @@ impl Endpoint {
     /// The next output, in the order in which it was caused.
     pub fn poll_output(&mut self) -> Option<Output> {
         self.outputs.pop_front()
-    }
-}
-
-/// Whether the type is one that answers another.
-const fn response_type(message_type: MessageType) -> bool {
-    if message_type.0 == MessageType::VERSION_NOT_SUPPORTED.0 {
-        return true;
-    }
-    match message_type.0.checked_sub(1) {
-        Some(request) => MessageType(request).response().is_some(),
-        None => false,
     }
 }
 

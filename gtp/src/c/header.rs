@@ -41,6 +41,10 @@ message_types! {
     DELETE_BEARER_RESPONSE = 100 "Delete Bearer Response",
     DELETE_PDN_CONNECTION_SET_REQUEST = 101 "Delete PDN Connection Set Request",
     DELETE_PDN_CONNECTION_SET_RESPONSE = 102 "Delete PDN Connection Set Response",
+    SUSPEND_NOTIFICATION = 162 "Suspend Notification",
+    SUSPEND_ACKNOWLEDGE = 163 "Suspend Acknowledge",
+    RESUME_NOTIFICATION = 164 "Resume Notification",
+    RESUME_ACKNOWLEDGE = 165 "Resume Acknowledge",
     RELEASE_ACCESS_BEARERS_REQUEST = 170 "Release Access Bearers Request",
     RELEASE_ACCESS_BEARERS_RESPONSE = 171 "Release Access Bearers Response",
     DOWNLINK_DATA_NOTIFICATION = 176 "Downlink Data Notification",
@@ -54,6 +58,17 @@ impl MessageType {
             1 | 32 | 34 | 36 | 38 | 95 | 97 | 99 | 101 | 162 | 164 | 170 | 176 | 179 | 200
             | 211 => Some(Self(self.0 + 1)),
             _ => None,
+        }
+    }
+
+    /// Whether the type is one that answers another.
+    pub const fn is_response(self) -> bool {
+        if self.0 == Self::VERSION_NOT_SUPPORTED.0 {
+            return true;
+        }
+        match self.0.checked_sub(1) {
+            Some(request) => Self(request).response().is_some(),
+            None => false,
         }
     }
 

@@ -15,15 +15,17 @@ pub use endpoint::{Endpoint, Output};
 pub use header::{Header, MessageType};
 pub use ie::{
     BearerContextCreated, BearerContextDeleted, BearerContextModified, BearerContextToBeCreated,
-    BearerContextToBeModified, BearerQos, Cause, CauseIe, FTeid, FTeidAddr, Indication,
-    IndicationFlag, Interface, Mei, Paa, PdnType, PgwAddress, RAT_TYPE_EUTRAN, UeTimeZone, Uli,
-    ie_type,
+    BearerContextToBeModified, BearerQos, Cause, CauseIe, CsidNode, FTeid, FTeidAddr, FqCsid,
+    Indication, IndicationFlag, Interface, Mei, Paa, PdnType, PgwAddress, RAT_TYPE_EUTRAN,
+    UeTimeZone, Uli, ie_type,
 };
 pub use message::{
-    CreateSessionRequest, CreateSessionResponse, Decoded, DeleteBearerRequest,
-    DeleteBearerResponse, DeleteSessionRequest, DeleteSessionResponse, Message,
-    ModifyBearerRequest, ModifyBearerResponse, ReferencePoint, Reject, decode, decode_on, encode,
-    response, version_not_supported,
+    Acknowledge, ChangeNotificationRequest, ChangeNotificationResponse, CreateSessionRequest,
+    CreateSessionResponse, Decoded, DeleteBearerRequest, DeleteBearerResponse,
+    DeletePdnConnectionSetRequest, DeletePdnConnectionSetResponse, DeleteSessionRequest,
+    DeleteSessionResponse, Message, ModifyBearerRequest, ModifyBearerResponse, ReferencePoint,
+    Reject, ResumeNotification, SuspendNotification, decode, decode_on, encode, response,
+    version_not_supported,
 };
 pub use transactions::{Config, RequestHandle, TooMany};
 

@@ -30,6 +30,8 @@ impl IndicationFlag {
     pub const UNAUTHENTICATED_IMSI: Self = flag(1, 7);
     /// CRSI: change reporting is supported.
     pub const CHANGE_REPORTING_SUPPORT: Self = flag(1, 5);
+    /// EPCOSI: UE, MME and SGW take extended protocol configuration options.
+    pub const EXTENDED_PCO_SUPPORT: Self = flag(5, 7);
     /// SI: the scope of the deletion is the whole UE context.
     pub const SCOPE: Self = flag(1, 2);
 }

@@ -25,6 +25,7 @@ mod charging_characteristics;
 mod charging_id;
 mod ebi;
 mod f_teid;
+mod fq_csid;
 mod imsi;
 mod indication;
 mod mei;
@@ -48,6 +49,7 @@ pub use bearer_context::{
 pub use bearer_qos::BearerQos;
 pub use cause::{Cause, CauseIe};
 pub use f_teid::{FTeid, FTeidAddr, Interface, PgwAddress};
+pub use fq_csid::{CsidNode, FqCsid};
 pub use indication::{Indication, IndicationFlag};
 pub use mei::Mei;
 pub use paa::Paa;
@@ -66,7 +68,10 @@ pub(crate) use charging_id::ChargingId;
 pub(crate) use ebi::EpsBearerId;
 pub(crate) use imsi::ImsiIe;
 pub(crate) use msisdn::MsisdnIe;
-pub(crate) use pco::ProtocolConfigurationOptions;
+pub(crate) use pco::{
+    AdditionalProtocolConfigurationOptions, ExtendedProtocolConfigurationOptions,
+    ProtocolConfigurationOptions,
+};
 pub(crate) use rat_type::RatType;
 pub(crate) use recovery::Recovery;
 pub(crate) use selection_mode::SelectionMode;
@@ -122,6 +127,12 @@ pub mod ie_type {
     pub const APN_RESTRICTION: u8 = 127;
     /// Selection Mode.
     pub const SELECTION_MODE: u8 = 128;
+    /// Fully Qualified PDN Connection Set Identifier.
+    pub const FQ_CSID: u8 = 132;
+    /// Additional Protocol Configuration Options.
+    pub const APCO: u8 = 163;
+    /// Extended Protocol Configuration Options.
+    pub const EPCO: u8 = 197;
 }
 
 /// What is wrong with the value of an information element.

@@ -7,8 +7,9 @@ use heiiki_types::{Ambr, Apn, Ebi, Imsi, Msisdn, PlmnId};
 use super::presence::{self, ReferencePoint};
 use super::{Reject, contexts};
 use crate::c::ie::{
-    AccessPointName, ApnAmbr, ApnRestriction, BearerContextCreated, BearerContextToBeCreated,
-    CauseIe, ChargingCharacteristics, EpsBearerId, FTeid, Ies, ImsiIe, Indication, Mei, MsisdnIe,
+    AccessPointName, AdditionalProtocolConfigurationOptions, ApnAmbr, ApnRestriction,
+    BearerContextCreated, BearerContextToBeCreated, CauseIe, ChargingCharacteristics, EpsBearerId,
+    ExtendedProtocolConfigurationOptions, FTeid, FqCsid, Ies, ImsiIe, Indication, Mei, MsisdnIe,
     Paa, PdnType, PgwAddress, ProtocolConfigurationOptions, RAT_TYPE_EUTRAN, RatType, Recovery,
     SelectionMode, ServingNetwork, UeTimeZone, Uli, write, write_contexts, write_option,
 };
@@ -51,6 +52,14 @@ pub struct CreateSessionRequest {
     pub linked_ebi: Option<Ebi>,
     /// What the UE asks the PGW; see [`crate::pco`].
     pub pco: Option<Vec<u8>>,
+    /// What an access network other than LTE asks in the UE's place, in the form of `pco`.
+    pub apco: Option<Vec<u8>>,
+    /// What the UE asks in the extended form, in the place of `pco`.
+    pub epco: Option<Vec<u8>>,
+    /// The set that the connection belongs to at the MME.
+    pub mme_csid: Option<FqCsid>,
+    /// The set that the connection belongs to at the SGW.
+    pub sgw_csid: Option<FqCsid>,
     /// The bearers, the default one first. At least one, at most eleven are read.
     pub bearer_contexts: Vec<BearerContextToBeCreated>,
     /// The sender's restart counter.
@@ -87,6 +96,10 @@ impl CreateSessionRequest {
             apn_ambr: None,
             linked_ebi: None,
             pco: None,
+            apco: None,
+            epco: None,
+            mme_csid: None,
+            sgw_csid: None,
             bearer_contexts,
             recovery: None,
             ue_time_zone: None,
@@ -114,6 +127,10 @@ impl CreateSessionRequest {
             apn_ambr: ies.optional::<ApnAmbr>(0),
             linked_ebi: ies.optional::<EpsBearerId>(0),
             pco: ies.optional::<ProtocolConfigurationOptions>(0),
+            apco: ies.optional::<AdditionalProtocolConfigurationOptions>(0),
+            epco: ies.optional::<ExtendedProtocolConfigurationOptions>(0),
+            mme_csid: ies.optional::<FqCsid>(0),
+            sgw_csid: ies.optional::<FqCsid>(1),
             bearer_contexts: contexts(ies),
             recovery: ies.optional::<Recovery>(0),
             ue_time_zone: ies.optional::<UeTimeZone>(0),
@@ -140,9 +157,13 @@ impl CreateSessionRequest {
         write_option::<EpsBearerId>(out, 0, self.linked_ebi.as_ref());
         write_option::<ProtocolConfigurationOptions>(out, 0, self.pco.as_ref());
         write_contexts(out, &self.bearer_contexts);
+        write_option::<FqCsid>(out, 0, self.mme_csid.as_ref());
+        write_option::<FqCsid>(out, 1, self.sgw_csid.as_ref());
         write_option::<Recovery>(out, 0, self.recovery.as_ref());
         write_option::<UeTimeZone>(out, 0, self.ue_time_zone.as_ref());
         write_option::<ChargingCharacteristics>(out, 0, self.charging_characteristics.as_ref());
+        write_option::<AdditionalProtocolConfigurationOptions>(out, 0, self.apco.as_ref());
+        write_option::<ExtendedProtocolConfigurationOptions>(out, 0, self.epco.as_ref());
     }
 }
 
@@ -165,6 +186,10 @@ pub struct CreateSessionResponse {
     pub linked_ebi: Option<Ebi>,
     /// What the PGW tells the UE; see [`crate::pco`].
     pub pco: Option<Vec<u8>>,
+    /// The answer to the request's `apco`.
+    pub apco: Option<Vec<u8>>,
+    /// What the PGW tells the UE in the extended form.
+    pub epco: Option<Vec<u8>>,
     /// The bearers.
     pub bearer_contexts: Vec<BearerContextCreated>,
     /// The sender's restart counter.
@@ -183,6 +208,8 @@ impl CreateSessionResponse {
             apn_ambr: None,
             linked_ebi: None,
             pco: None,
+            apco: None,
+            epco: None,
             bearer_contexts: Vec::new(),
             recovery: None,
         }
@@ -199,6 +226,8 @@ impl CreateSessionResponse {
             apn_ambr: ies.optional::<ApnAmbr>(0),
             linked_ebi: ies.optional::<EpsBearerId>(0),
             pco: ies.optional::<ProtocolConfigurationOptions>(0),
+            apco: ies.optional::<AdditionalProtocolConfigurationOptions>(0),
+            epco: ies.optional::<ExtendedProtocolConfigurationOptions>(0),
             bearer_contexts: contexts(ies),
             recovery: ies.optional::<Recovery>(0),
         })
@@ -215,5 +244,7 @@ impl CreateSessionResponse {
         write_option::<ProtocolConfigurationOptions>(out, 0, self.pco.as_ref());
         write_contexts(out, &self.bearer_contexts);
         write_option::<Recovery>(out, 0, self.recovery.as_ref());
+        write_option::<AdditionalProtocolConfigurationOptions>(out, 0, self.apco.as_ref());
+        write_option::<ExtendedProtocolConfigurationOptions>(out, 0, self.epco.as_ref());
     }
 }

@@ -12,6 +12,10 @@ mod create_session;
 mod delete_bearer;
 mod delete_session;
 mod modify_bearer;
+mod notification;
+#[cfg(test)]
+mod notification_tests;
+mod pdn_connection_set;
 mod presence;
 #[cfg(test)]
 mod presence_tests;
@@ -23,6 +27,11 @@ pub use create_session::{CreateSessionRequest, CreateSessionResponse};
 pub use delete_bearer::{DeleteBearerRequest, DeleteBearerResponse};
 pub use delete_session::{DeleteSessionRequest, DeleteSessionResponse};
 pub use modify_bearer::{ModifyBearerRequest, ModifyBearerResponse};
+pub use notification::{
+    Acknowledge, ChangeNotificationRequest, ChangeNotificationResponse, ResumeNotification,
+    SuspendNotification,
+};
+pub use pdn_connection_set::{DeletePdnConnectionSetRequest, DeletePdnConnectionSetResponse};
 pub use presence::ReferencePoint;
 pub use reject::{Reject, response};
 
@@ -57,6 +66,22 @@ pub enum Message {
     DeleteBearerRequest(DeleteBearerRequest),
     /// Delete Bearer Response.
     DeleteBearerResponse(DeleteBearerResponse),
+    /// Change Notification Request.
+    ChangeNotificationRequest(ChangeNotificationRequest),
+    /// Change Notification Response.
+    ChangeNotificationResponse(ChangeNotificationResponse),
+    /// Suspend Notification.
+    SuspendNotification(SuspendNotification),
+    /// Suspend Acknowledge.
+    SuspendAcknowledge(Acknowledge),
+    /// Resume Notification.
+    ResumeNotification(ResumeNotification),
+    /// Resume Acknowledge.
+    ResumeAcknowledge(Acknowledge),
+    /// Delete PDN Connection Set Request.
+    DeletePdnConnectionSetRequest(DeletePdnConnectionSetRequest),
+    /// Delete PDN Connection Set Response.
+    DeletePdnConnectionSetResponse(DeletePdnConnectionSetResponse),
     /// A message that is not read here.
     Other {
         /// Its type.
@@ -81,6 +106,18 @@ impl Message {
             Self::DeleteSessionResponse(_) => MessageType::DELETE_SESSION_RESPONSE,
             Self::DeleteBearerRequest(_) => MessageType::DELETE_BEARER_REQUEST,
             Self::DeleteBearerResponse(_) => MessageType::DELETE_BEARER_RESPONSE,
+            Self::ChangeNotificationRequest(_) => MessageType::CHANGE_NOTIFICATION_REQUEST,
+            Self::ChangeNotificationResponse(_) => MessageType::CHANGE_NOTIFICATION_RESPONSE,
+            Self::SuspendNotification(_) => MessageType::SUSPEND_NOTIFICATION,
+            Self::SuspendAcknowledge(_) => MessageType::SUSPEND_ACKNOWLEDGE,
+            Self::ResumeNotification(_) => MessageType::RESUME_NOTIFICATION,
+            Self::ResumeAcknowledge(_) => MessageType::RESUME_ACKNOWLEDGE,
+            Self::DeletePdnConnectionSetRequest(_) => {
+                MessageType::DELETE_PDN_CONNECTION_SET_REQUEST
+            }
+            Self::DeletePdnConnectionSetResponse(_) => {
+                MessageType::DELETE_PDN_CONNECTION_SET_RESPONSE
+            }
             Self::Other { message_type, .. } => *message_type,
         }
     }
@@ -95,7 +132,15 @@ impl Message {
             Self::ModifyBearerResponse(m) => m.recovery,
             Self::DeleteSessionResponse(m) => m.recovery,
             Self::DeleteBearerResponse(m) => m.recovery,
+            Self::DeletePdnConnectionSetResponse(m) => m.recovery,
             Self::VersionNotSupported
+            | Self::ChangeNotificationRequest(_)
+            | Self::ChangeNotificationResponse(_)
+            | Self::SuspendNotification(_)
+            | Self::SuspendAcknowledge(_)
+            | Self::ResumeNotification(_)
+            | Self::ResumeAcknowledge(_)
+            | Self::DeletePdnConnectionSetRequest(_)
             | Self::DeleteSessionRequest(_)
             | Self::DeleteBearerRequest(_)
             | Self::Other { .. } => None,
@@ -147,6 +192,32 @@ impl Message {
             MessageType::DELETE_BEARER_RESPONSE => {
                 Self::DeleteBearerResponse(DeleteBearerResponse::decode(ies, on)?)
             }
+            MessageType::CHANGE_NOTIFICATION_REQUEST => {
+                Self::ChangeNotificationRequest(ChangeNotificationRequest::decode(ies, on)?)
+            }
+            MessageType::CHANGE_NOTIFICATION_RESPONSE => {
+                Self::ChangeNotificationResponse(ChangeNotificationResponse::decode(ies, on)?)
+            }
+            MessageType::SUSPEND_NOTIFICATION => {
+                Self::SuspendNotification(SuspendNotification::decode(ies, on)?)
+            }
+            MessageType::SUSPEND_ACKNOWLEDGE => {
+                Self::SuspendAcknowledge(Acknowledge::decode(ies, on)?)
+            }
+            MessageType::RESUME_NOTIFICATION => {
+                Self::ResumeNotification(ResumeNotification::decode(ies, on)?)
+            }
+            MessageType::RESUME_ACKNOWLEDGE => {
+                Self::ResumeAcknowledge(Acknowledge::decode(ies, on)?)
+            }
+            MessageType::DELETE_PDN_CONNECTION_SET_REQUEST => {
+                Self::DeletePdnConnectionSetRequest(DeletePdnConnectionSetRequest::decode(ies, on)?)
+            }
+            MessageType::DELETE_PDN_CONNECTION_SET_RESPONSE => {
+                Self::DeletePdnConnectionSetResponse(DeletePdnConnectionSetResponse::decode(
+                    ies, on,
+                )?)
+            }
             _ => other(),
         })
     }
@@ -165,6 +236,13 @@ impl Message {
             Self::DeleteSessionResponse(m) => m.encode(out),
             Self::DeleteBearerRequest(m) => m.encode(out),
             Self::DeleteBearerResponse(m) => m.encode(out),
+            Self::ChangeNotificationRequest(m) => m.encode(out),
+            Self::ChangeNotificationResponse(m) => m.encode(out),
+            Self::SuspendNotification(m) => m.encode(out),
+            Self::SuspendAcknowledge(m) | Self::ResumeAcknowledge(m) => m.encode(out),
+            Self::ResumeNotification(m) => m.encode(out),
+            Self::DeletePdnConnectionSetRequest(m) => m.encode(out),
+            Self::DeletePdnConnectionSetResponse(m) => m.encode(out),
             Self::Other { elements, .. } => out.extend(elements),
         }
     }
@@ -181,6 +259,17 @@ const fn table(message_type: MessageType) -> Option<&'static [presence::Rule]> {
         MessageType::DELETE_SESSION_RESPONSE => presence::DELETE_SESSION_RESPONSE,
         MessageType::DELETE_BEARER_REQUEST => presence::DELETE_BEARER_REQUEST,
         MessageType::DELETE_BEARER_RESPONSE => presence::DELETE_BEARER_RESPONSE,
+        MessageType::CHANGE_NOTIFICATION_REQUEST => presence::CHANGE_NOTIFICATION_REQUEST,
+        MessageType::CHANGE_NOTIFICATION_RESPONSE => presence::CHANGE_NOTIFICATION_RESPONSE,
+        MessageType::SUSPEND_NOTIFICATION => presence::SUSPEND_NOTIFICATION,
+        MessageType::RESUME_NOTIFICATION => presence::RESUME_NOTIFICATION,
+        MessageType::SUSPEND_ACKNOWLEDGE | MessageType::RESUME_ACKNOWLEDGE => presence::ACKNOWLEDGE,
+        MessageType::DELETE_PDN_CONNECTION_SET_REQUEST => {
+            presence::DELETE_PDN_CONNECTION_SET_REQUEST
+        }
+        MessageType::DELETE_PDN_CONNECTION_SET_RESPONSE => {
+            presence::DELETE_PDN_CONNECTION_SET_RESPONSE
+        }
         _ => return None,
     })
 }
@@ -278,11 +367,12 @@ pub fn encode(header: Header, message: &Message) -> Vec<u8> {
 }
 
 /// The Version Not Supported Indication that answers a datagram of a later version of GTP
-/// (TS 29.274 §7.7.2). `None` for an earlier version or this one, and for a datagram too short to
-/// have a sequence number where this version has it.
+/// (TS 29.274 §7.7.2). `None` for an earlier version or this one, for what would be a response in
+/// this version (two nodes would answer each other for ever), and for a datagram too short to have
+/// a sequence number where this version has it.
 pub fn version_not_supported(octets: &[u8]) -> Option<Vec<u8>> {
-    let flags = *octets.first()?;
-    if flags >> 5 <= 2 {
+    let [flags, message_type] = *octets.first_chunk()?;
+    if flags >> 5 <= 2 || MessageType(message_type).is_response() {
         return None;
     }
     let at = if flags & 0x08 == 0 { 4 } else { 8 };

@@ -10,9 +10,10 @@ use core::fmt;
 
 use super::Reject;
 use crate::c::ie::{
-    AccessPointName, ApnAmbr, ApnRestriction, BEARERS_MAX, BearerQos, BearerTft, CauseIe,
-    ChargingCharacteristics, ChargingId, EpsBearerId, FTeid, Fault, Ie, Ies, ImsiIe, Indication,
-    Mei, MsisdnIe, Paa, PdnType, PgwAddress, ProtocolConfigurationOptions, RatType, Recovery,
+    AccessPointName, AdditionalProtocolConfigurationOptions, ApnAmbr, ApnRestriction, BEARERS_MAX,
+    BearerQos, BearerTft, CauseIe, ChargingCharacteristics, ChargingId, EpsBearerId,
+    ExtendedProtocolConfigurationOptions, FTeid, Fault, FqCsid, Ie, Ies, ImsiIe, Indication, Mei,
+    MsisdnIe, Paa, PdnType, PgwAddress, ProtocolConfigurationOptions, RatType, Recovery,
     SelectionMode, ServingNetwork, UeTimeZone, Uli, ie_type, validate,
 };
 
@@ -128,9 +129,19 @@ pub(crate) const CREATE_SESSION_REQUEST: &[Rule] = &[
         "Bearer Contexts to be created",
         BEARER_CONTEXT_TO_BE_CREATED,
     ),
+    optional::<FqCsid>("MME-FQ-CSID", 0),
+    optional::<FqCsid>("SGW-FQ-CSID", 1),
     optional::<Recovery>("Recovery", 0),
     optional::<UeTimeZone>("UE Time Zone", 0),
     optional::<ChargingCharacteristics>("Charging Characteristics", 0),
+    optional::<AdditionalProtocolConfigurationOptions>(
+        "Additional Protocol Configuration Options (APCO)",
+        0,
+    ),
+    optional::<ExtendedProtocolConfigurationOptions>(
+        "Extended Protocol Configuration Options (ePCO)",
+        0,
+    ),
 ];
 
 /// Table 7.2.2-2. A bearer that was refused has no tunnel end; the receiver looks at the cause
@@ -164,6 +175,14 @@ pub(crate) const CREATE_SESSION_RESPONSE: &[Rule] = &[
         BEARER_CONTEXT_CREATED,
     ),
     optional::<Recovery>("Recovery", 0),
+    optional::<AdditionalProtocolConfigurationOptions>(
+        "Additional Protocol Configuration Options (APCO)",
+        0,
+    ),
+    optional::<ExtendedProtocolConfigurationOptions>(
+        "Extended Protocol Configuration Options (ePCO)",
+        0,
+    ),
 ];
 
 /// Table 7.2.7-2.
@@ -264,6 +283,53 @@ pub(crate) const DELETE_BEARER_RESPONSE: &[Rule] = &[
     optional::<ProtocolConfigurationOptions>("Protocol Configuration Options (PCO)", 0),
     optional::<UeTimeZone>("UE Time Zone", 0),
     optional::<Uli>("User Location Information (ULI)", 0),
+];
+
+/// Table 7.3.14-1.
+pub(crate) const CHANGE_NOTIFICATION_REQUEST: &[Rule] = &[
+    optional::<ImsiIe>("IMSI", 0),
+    optional::<Mei>("ME Identity (MEI)", 0),
+    optional::<Indication>("Indication Flags", 0),
+    mandatory::<RatType>("RAT Type", 0),
+    optional::<Uli>("User Location Information (ULI)", 0),
+    optional::<EpsBearerId>("LBI", 0),
+];
+
+/// Table 7.3.15-1.
+pub(crate) const CHANGE_NOTIFICATION_RESPONSE: &[Rule] = &[
+    optional::<ImsiIe>("IMSI", 0),
+    optional::<Mei>("ME Identity (MEI)", 0),
+    mandatory::<CauseIe>("Cause", 0),
+];
+
+/// Table 7.4.1-1. What the other interfaces have is skipped.
+pub(crate) const SUSPEND_NOTIFICATION: &[Rule] = &[
+    optional::<ImsiIe>("IMSI", 0),
+    optional::<EpsBearerId>("Linked EPS Bearer ID (LBI)", 0),
+    optional::<FTeid>("Sender F-TEID for Control Plane", 0),
+];
+
+/// Table 7.4.3-1.
+pub(crate) const RESUME_NOTIFICATION: &[Rule] = &[
+    mandatory::<ImsiIe>("IMSI", 0),
+    optional::<EpsBearerId>("Linked EPS Bearer ID (LBI)", 0),
+    optional::<FTeid>("Sender F-TEID for Control Plane", 0),
+];
+
+/// Table 7.4.2-1 and Table 7.4.4-1.
+pub(crate) const ACKNOWLEDGE: &[Rule] = &[mandatory::<CauseIe>("Cause", 0)];
+
+/// Table 7.9.1-1.
+pub(crate) const DELETE_PDN_CONNECTION_SET_REQUEST: &[Rule] = &[
+    optional::<FqCsid>("MME-FQ-CSID", 0),
+    optional::<FqCsid>("SGW-FQ-CSID", 1),
+    optional::<FqCsid>("PGW-FQ-CSID", 2),
+];
+
+/// Table 7.9.2.
+pub(crate) const DELETE_PDN_CONNECTION_SET_RESPONSE: &[Rule] = &[
+    mandatory::<CauseIe>("Cause", 0),
+    optional::<Recovery>("Recovery", 0),
 ];
 
 /// Table 7.1.1-1 and Table 7.1.2-1.

@@ -1,8 +1,8 @@
 use core::fmt;
 
 use super::{
-    CreateSessionResponse, DeleteBearerResponse, DeleteSessionResponse, Message,
-    ModifyBearerResponse,
+    Acknowledge, ChangeNotificationResponse, CreateSessionResponse, DeleteBearerResponse,
+    DeletePdnConnectionSetResponse, DeleteSessionResponse, Message, ModifyBearerResponse,
 };
 use crate::c::MessageType;
 use crate::c::ie::{Cause, CauseIe, Fault};
@@ -100,6 +100,14 @@ pub fn response(reject: &Reject, request: MessageType) -> Option<Message> {
         }
         MessageType::DELETE_BEARER_REQUEST => {
             Message::DeleteBearerResponse(DeleteBearerResponse::new(cause))
+        }
+        MessageType::CHANGE_NOTIFICATION_REQUEST => {
+            Message::ChangeNotificationResponse(ChangeNotificationResponse::new(cause))
+        }
+        MessageType::SUSPEND_NOTIFICATION => Message::SuspendAcknowledge(Acknowledge { cause }),
+        MessageType::RESUME_NOTIFICATION => Message::ResumeAcknowledge(Acknowledge { cause }),
+        MessageType::DELETE_PDN_CONNECTION_SET_REQUEST => {
+            Message::DeletePdnConnectionSetResponse(DeletePdnConnectionSetResponse::new(cause))
         }
         _ => return None,
     })
