@@ -27,6 +27,7 @@ mod secret;
 mod shared;
 mod storage;
 mod time;
+mod ue_address;
 
 pub use apn::{Apn, InvalidApn};
 pub use hex::{InvalidHex, from_hex, to_hex};
@@ -43,5 +44,6 @@ pub use secret::{InvalidKey, Key128, Key256, constant_time_eq};
 pub use shared::{Guard, SharedInput, SharedOutput};
 pub use storage::{PART, PersistSeq, Record, StorageInput, StorageOutput};
 pub use time::{Instant, WallTime};
+pub use ue_address::{InvalidUeAddresses, Prefix64, UeAddresses, UeIpv6};
 
 pub use core::time::Duration;

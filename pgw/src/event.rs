@@ -1,7 +1,7 @@
 use alloc::string::String;
-use core::net::{IpAddr, Ipv4Addr};
+use core::net::IpAddr;
 
-use heiiki_types::{Apn, Imsi, Instant};
+use heiiki_types::{Apn, Imsi, Instant, UeAddresses};
 
 use crate::user_plane::{RefusedPacket, SessionId, Usage};
 
@@ -55,8 +55,8 @@ pub enum Event {
         apn: Apn,
         /// The owner of that.
         tenant: String,
-        /// The UE's address.
-        address: Ipv4Addr,
+        /// The UE's addresses.
+        address: UeAddresses,
         /// The SGW's GTP-C address.
         sgw: IpAddr,
         /// The worker that owns it.
@@ -101,8 +101,8 @@ pub enum Event {
         imsi: Imsi,
         /// Its access point.
         apn: Apn,
-        /// Its address, which now rests.
-        address: Ipv4Addr,
+        /// Its addresses, which now rest.
+        address: UeAddresses,
         /// Why.
         reason: EndReason,
         /// What it sent and received.

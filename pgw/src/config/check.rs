@@ -3,9 +3,9 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
-use core::net::{IpAddr, Ipv4Addr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use heiiki_types::{Apn, Imsi, Prefix, Protections};
+use heiiki_types::{Apn, Imsi, Prefix, Prefix64, Protections, UeAddresses};
 
 use super::{
     AccessId, ApnConfig, CheckedPrefix, DeclaredPrefix, DeclaredPrefixes, PgwConfig, PrefixRefusal,
@@ -46,6 +46,8 @@ pub enum Mistake {
     NoPrefix,
     /// A pool is of IPv4 and from /10 to /29.
     PoolSize,
+    /// A pool of IPv6 prefixes is of IPv6 and from /42 to /63.
+    PoolSizeV6,
     /// The pool has addresses of another pool of the same tenant.
     PoolOverlap,
     /// The address or range is not in the pool, or is one that nobody gets; a static range is inside
@@ -74,6 +76,7 @@ impl fmt::Display for Mistake {
             Self::Workers => f.write_str("a gateway has 1 to 64 workers"),
             Self::NoPrefix => f.write_str("a tenant declares at least one prefix"),
             Self::PoolSize => f.write_str("a pool is an IPv4 prefix from /10 to /29"),
+            Self::PoolSizeV6 => f.write_str("a pool of IPv6 is an IPv6 prefix from /42 to /63"),
             Self::PoolOverlap => f.write_str("the pool overlaps another pool of its tenant"),
             Self::NotInPool => f.write_str("it is not among the pool's usable addresses"),
             Self::HostAddress => f.write_str(
@@ -116,12 +119,33 @@ pub(crate) struct Access {
     pub(crate) last: u32,
     /// First and last address of the static range.
     pub(crate) static_range: Option<(u32, u32)>,
+    /// First and last /64 of the IPv6 pool, as their leading 64 bits.
+    pub(crate) pool_v6: Option<(u64, u64)>,
 }
 
 impl Access {
     /// The gateway's own address towards the UEs: the second of the pool.
     pub(crate) const fn gateway(&self) -> Ipv4Addr {
         Ipv4Addr::from_bits(self.first + 1)
+    }
+
+    /// The gateway's own IPv6 address towards the UEs: in the first /64 of the pool, which nobody
+    /// else gets.
+    pub(crate) fn gateway_v6(&self) -> Option<Ipv6Addr> {
+        self.pool_v6
+            .map(|(first, _)| Prefix64::from_bits(first).address(1))
+    }
+
+    /// Whether a UE can get this prefix.
+    pub(crate) fn has_prefix(&self, prefix: Prefix64) -> bool {
+        self.pool_v6
+            .is_some_and(|(first, last)| first < prefix.to_bits() && prefix.to_bits() <= last)
+    }
+
+    /// Whether a session can have these addresses.
+    pub(crate) fn has(&self, addresses: UeAddresses) -> bool {
+        let v4 = |a| self.is_dynamic(a) || self.is_static(a);
+        addresses.v4().is_none_or(v4) && addresses.v6().is_none_or(|v6| self.has_prefix(v6.prefix))
     }
 
     /// Whether a UE can get this address without asking.
@@ -158,6 +182,7 @@ impl Access {
         [self.config.pool]
             .into_iter()
             .chain(self.config.static_range)
+            .chain(self.config.pool_v6)
     }
 }
 
@@ -335,6 +360,8 @@ impl Check<'_> {
             let mut infrastructure: AddressSet = self.core.iter().copied().collect();
             for access in accesses.iter().filter(|a| a.tenant == TenantId(id)) {
                 infrastructure.insert(Prefix::host(access.gateway().into()));
+                let own = access.gateway_v6().map(|own| Prefix::host(own.into()));
+                own.into_iter().for_each(|own| infrastructure.insert(own));
             }
             out.push(Tenant {
                 name: tenant.name.clone(),
@@ -416,7 +443,12 @@ impl Check<'_> {
             }
             None => None,
         };
+        let pool_v6 = match apn.pool_v6 {
+            Some(pool) => Some(self.pool_v6(format!("apns[{i}].pool_v6"), tenant, pool)?),
+            None => None,
+        };
         let access = Access {
+            pool_v6,
             config: apn.clone(),
             tenant: owner,
             first: first.to_bits(),
@@ -425,6 +457,17 @@ impl Check<'_> {
         };
         self.reservations(i, &access);
         Some(access)
+    }
+
+    fn pool_v6(&mut self, path: String, tenant: &TenantConfig, pool: Prefix) -> Option<(u64, u64)> {
+        let (IpAddr::V6(first), IpAddr::V6(last), 42..=63) =
+            (pool.first(), pool.last(), pool.length())
+        else {
+            self.wrong(path, Mistake::PoolSizeV6);
+            return None;
+        };
+        self.pool(path, tenant, pool)?;
+        Some((Prefix64::of(first).to_bits(), Prefix64::of(last).to_bits()))
     }
 
     /// UEs of a company that uses its public range inside may have addresses of it too.

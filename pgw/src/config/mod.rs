@@ -6,7 +6,7 @@
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::net::{IpAddr, Ipv4Addr, SocketAddr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use heiiki_gtp::c;
 use heiiki_types::{Ambr, Apn, Duration, Imsi, Prefix, Protections, Token};
@@ -41,6 +41,22 @@ pub struct WorkerConfig {
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
 )]
 pub struct AccessId(pub u16);
+
+/// A group of a tenant's SIMs, for its UE-to-UE policy. The number is a place in the tenant's list
+/// of groups plus one; zero is the SIMs that are in none.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    serde::Serialize,
+    serde::Deserialize,
+)]
+pub struct GroupId(pub u16);
 
 /// Whether UEs of one tenant reach each other.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -118,6 +134,9 @@ pub struct ApnConfig {
     /// The addresses of its UEs. The first and the last are nobody's, the second is the
     /// gateway's.
     pub pool: Prefix,
+    /// The IPv6 prefixes of its UEs, /42 to /63: each session gets one /64 of it. The first /64 is
+    /// the gateway's. Without it the access point hands out IPv4 only.
+    pub pool_v6: Option<Prefix>,
     /// Addresses that are never handed out of themselves, only to SIMs that ask for one of them: a
     /// part of the pool, or a range beside it. Without it a SIM may ask for any address of the
     /// pool.
@@ -126,6 +145,8 @@ pub struct ApnConfig {
     pub reservations: BTreeMap<Imsi, Ipv4Addr>,
     /// Name servers that the UE is told.
     pub dns: Vec<Ipv4Addr>,
+    /// Name servers of IPv6 that the UE is told, in Router Advertisements too.
+    pub dns_v6: Vec<Ipv6Addr>,
     /// The link MTU that the UE is told, octets.
     pub mtu: u16,
     /// APN Restriction, TS 29.274 §8.57; 4 is a corporate network that bears no second APN.
@@ -270,9 +291,11 @@ impl ApnConfig {
             apn,
             tenant: String::from(tenant),
             pool,
+            pool_v6: None,
             static_range: None,
             reservations: BTreeMap::new(),
             dns: Vec::new(),
+            dns_v6: Vec::new(),
             mtu: 1400,
             apn_restriction: 4,
             ambr: None,

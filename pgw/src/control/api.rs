@@ -2,10 +2,11 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::net::{IpAddr, Ipv4Addr};
+use core::net::IpAddr;
 
 use heiiki_types::{
-    Ambr, Apn, Ebi, HttpResponse, Imei, Imsi, Instant, Msisdn, Protections, Qci, WallTime,
+    Ambr, Apn, Ebi, HttpResponse, Imei, Imsi, Instant, Msisdn, Protections, Qci, UeAddresses,
+    WallTime,
 };
 use serde::{Deserialize, Serialize};
 
@@ -222,7 +223,7 @@ pub(super) struct SessionView<'a> {
     pub(super) imei: Option<Imei>,
     pub(super) apn: &'a Apn,
     pub(super) tenant: &'a str,
-    pub(super) address: Ipv4Addr,
+    pub(super) address: UeAddresses,
     pub(super) state: &'static str,
     pub(super) ebi: Ebi,
     pub(super) qci: Qci,

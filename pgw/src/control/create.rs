@@ -9,7 +9,7 @@ use heiiki_gtp::c::{
     RequestHandle, ie_type,
 };
 use heiiki_gtp::pco::{Form, Offer, Pco};
-use heiiki_types::{Ambr, Imsi, Now, Record};
+use heiiki_types::{Ambr, Imsi, Now, Record, UeAddresses};
 
 use super::pool::{Lease, NoAddress};
 use super::procedure::{Parked, Procedure, Removal, Ticket};
@@ -245,7 +245,9 @@ impl Control {
                 && l.access == wanted.access
                 && Some(session.ebi) == ebi
                 && (session.sgw_c, session.sgw_u) == (wanted.sgw_c, wanted.sgw_u)
-                && wanted.address.is_none_or(|a| a == session.address)
+                && wanted
+                    .address
+                    .is_none_or(|a| Some(a) == session.addresses.v4())
         };
         self.sessions.of_imsi(wanted.imsi).find(made).cloned()
     }
@@ -327,7 +329,7 @@ impl Control {
             imei: request.mei.map(|mei| mei.imei),
             apn: access.config.apn.clone(),
             ebi: bearer.ebi,
-            address: lease.address,
+            addresses: lease.address.into(),
             teid_c,
             teid_u,
             sgw_c: wanted.sgw_c,
@@ -417,7 +419,7 @@ impl Control {
             imsi: session.imsi,
             apn: session.apn.clone(),
             tenant,
-            address: session.address,
+            address: session.addresses,
             sgw: session.sgw_c.address,
             worker: slot.0 % self.network.workers,
         });
@@ -466,7 +468,7 @@ impl Control {
         let s5u = worker.map_or_else(|| self.local(), |w| w.s5u_local).ip();
         let mut response = CreateSessionResponse::new(cause.into());
         response.pgw_s5s8_f_teid = own(Interface::S5S8_PGW_GTPC, session.teid_c, self.local().ip());
-        response.paa = Some(Paa::V4(session.address));
+        response.paa = Some(paa(session.addresses));
         response.apn_restriction = self
             .network
             .access(live.access)
@@ -483,6 +485,22 @@ impl Control {
             charging_id: Some(session.id.0),
         });
         response
+    }
+}
+
+/// The addresses of a session as its SGW is told them.
+fn paa(addresses: UeAddresses) -> Paa {
+    match addresses {
+        UeAddresses::V4(v4) => Paa::V4(v4),
+        UeAddresses::V6(v6) => Paa::V6 {
+            prefix: v6.address(),
+            length: 64,
+        },
+        UeAddresses::V4V6(v4, v6) => Paa::V4V6 {
+            v4,
+            prefix: v6.address(),
+            length: 64,
+        },
     }
 }
 

@@ -19,7 +19,7 @@ const PEERS: u8 = 5;
 const ISOLATIONS: u8 = 6;
 
 /// The layout of the rows; a disk with another is not read.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 
 const KEY_FORMAT: &[u8] = b"format";
 const KEY_STARTS: &[u8] = b"starts";

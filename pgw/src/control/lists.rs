@@ -163,7 +163,7 @@ impl Control {
             imei: session.imei,
             apn: &session.apn,
             tenant: tenant.map_or("", |t| t.name.as_str()),
-            address: session.address,
+            address: session.addresses,
             state: match live.state {
                 State::Installing => "installing",
                 State::Active => "active",

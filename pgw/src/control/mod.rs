@@ -302,7 +302,7 @@ impl Control {
         self.isolations.iter().map(|(imsi, _)| imsi)
     }
 
-    /// For the invariant checkers of a lab: every session as (number, SIM, tenant, address).
+    /// For the invariant checkers of a lab: every session as (number, SIM, tenant, addresses).
     pub fn sessions(
         &self,
     ) -> impl Iterator<
@@ -310,12 +310,12 @@ impl Control {
             SessionId,
             Imsi,
             crate::config::TenantId,
-            core::net::Ipv4Addr,
+            heiiki_types::UeAddresses,
         ),
     > {
         self.sessions
             .iter()
-            .map(|l| (l.session.id, l.session.imsi, l.tenant, l.session.address))
+            .map(|l| (l.session.id, l.session.imsi, l.tenant, l.session.addresses))
     }
 
     /// For the invariant checkers of a lab: both ends of the tunnels of every session.

@@ -2,7 +2,7 @@ use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 use core::net::Ipv4Addr;
 
-use heiiki_types::{Duration, Imsi, Instant};
+use heiiki_types::{Duration, Imsi, Instant, UeAddresses};
 
 use crate::config::Access;
 
@@ -203,8 +203,16 @@ impl AddressPool {
         self.access.is_dynamic(Ipv4Addr::from_bits(bits)) && !self.owners.contains_key(&bits)
     }
 
-    /// Takes an address back; unless it is reserved it rests until `now` and `quarantine`.
-    pub(crate) fn release(&mut self, now: Instant, quarantine: Duration, address: Ipv4Addr) {
+    /// Takes addresses back; what is not reserved rests until `now` and `quarantine`.
+    pub(crate) fn release(
+        &mut self,
+        now: Instant,
+        quarantine: Duration,
+        addresses: impl Into<UeAddresses>,
+    ) {
+        let Some(address) = addresses.into().v4() else {
+            return;
+        };
         let bits = address.to_bits();
         if self.owners.contains_key(&bits) {
             self.set(bits, Place::Free);
@@ -214,8 +222,11 @@ impl AddressPool {
         }
     }
 
-    /// Gives an address to a restored session; not if it is another's.
-    pub(crate) fn restore(&mut self, imsi: Imsi, address: Ipv4Addr) -> bool {
+    /// Gives addresses to a restored session; not if one is another's.
+    pub(crate) fn restore(&mut self, imsi: Imsi, addresses: impl Into<UeAddresses>) -> bool {
+        let Some(address) = addresses.into().v4() else {
+            return false;
+        };
         let known = self.access.is_dynamic(address) || self.access.is_static(address);
         let owner = self.owners.get(&address.to_bits());
         if !known
@@ -228,8 +239,11 @@ impl AddressPool {
         true
     }
 
-    /// Lets an address rest that was resting before a restart.
-    pub(crate) fn restore_resting(&mut self, until: Instant, address: Ipv4Addr) {
+    /// Lets addresses rest that were resting before a restart.
+    pub(crate) fn restore_resting(&mut self, until: Instant, addresses: UeAddresses) {
+        let Some(address) = addresses.v4() else {
+            return;
+        };
         let bits = address.to_bits();
         if self.place(bits) == Place::Free && self.is_takable(bits) {
             self.set(bits, Place::Resting);
@@ -253,6 +267,7 @@ mod tests {
         };
         AddressPool::new(&Access {
             tenant: TenantId(0),
+            pool_v6: None,
             first: bits(prefix.first()),
             last: bits(prefix.last()),
             static_range: config

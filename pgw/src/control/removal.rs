@@ -160,7 +160,7 @@ impl Control {
             if let Some(live) = self.sessions.remove(*slot, until, rest)
                 && let Some(pool) = self.pools.get_mut(usize::from(live.access.0))
             {
-                pool.release(now.at, self.config.quarantine, session.address);
+                pool.release(now.at, self.config.quarantine, session.addresses);
             }
             count += 1;
             let usage = usage.get(slot).copied().unwrap_or_default();
@@ -172,7 +172,7 @@ impl Control {
                 session: *id,
                 imsi: session.imsi,
                 apn: session.apn.clone(),
-                address: session.address,
+                address: session.addresses,
                 reason,
                 usage,
             });

@@ -1,9 +1,11 @@
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
-use core::net::{IpAddr, Ipv4Addr};
+use core::net::IpAddr;
 
-use heiiki_types::{Ambr, Apn, Arp, Ebi, Imei, Imsi, Instant, Msisdn, Qci, Rng, Teid, WallTime};
+use heiiki_types::{
+    Ambr, Apn, Arp, Ebi, Imei, Imsi, Instant, Msisdn, Qci, Rng, Teid, UeAddresses, WallTime,
+};
 
 use super::procedure::Ticket;
 use crate::config::{AccessId, TenantId};
@@ -27,7 +29,7 @@ pub(crate) struct Session {
     /// The network identifier as configured.
     pub(crate) apn: Apn,
     pub(crate) ebi: Ebi,
-    pub(crate) address: Ipv4Addr,
+    pub(crate) addresses: UeAddresses,
     /// The gateway's own ends: control and user plane.
     pub(crate) teid_c: Teid,
     pub(crate) teid_u: Teid,
@@ -80,7 +82,7 @@ impl Live {
             slot: self.session.slot,
             session: self.session.id,
             tenant: self.tenant,
-            address: self.session.address,
+            addresses: self.session.addresses,
             is_silent,
         }
     }
@@ -92,7 +94,7 @@ pub(crate) struct Rest {
     pub(crate) slot: Slot,
     pub(crate) imsi: Imsi,
     pub(crate) apn: Apn,
-    pub(crate) address: Ipv4Addr,
+    pub(crate) addresses: UeAddresses,
     pub(crate) teid_c: Teid,
     pub(crate) teid_u: Teid,
     pub(crate) sgw_c: TunnelEnd,

@@ -9,6 +9,7 @@ use super::journal::{self, Disk};
 use super::procedure::Procedure;
 use super::session::{Live, Rest, Row, Session, State};
 use super::{Charging, Control, Phase};
+use crate::config::GroupId;
 use crate::event::{EndReason, Event};
 use crate::user_plane::{SessionEntry, Update};
 
@@ -107,8 +108,8 @@ impl Control {
         };
         for live in lives {
             let pool = self.pools.get_mut(usize::from(live.access.0));
-            let (imsi, address) = (live.session.imsi, live.session.address);
-            let fits = pool.is_some_and(|p| p.restore(imsi, address));
+            let (imsi, addresses) = (live.session.imsi, live.session.addresses);
+            let fits = pool.is_some_and(|p| p.restore(imsi, addresses));
             if !fits || !self.sessions.restore(live) {
                 self.bug("two sessions on disk have one place");
             }
@@ -119,7 +120,7 @@ impl Control {
 
     fn revive(&self, session: &Session) -> Option<Live> {
         let (access_id, access) = self.network.access_of(&session.apn)?;
-        let known = access.is_dynamic(session.address) || access.is_static(session.address);
+        let known = access.has(session.addresses);
         let index_mask = (1 << self.network.index_bits) - 1;
         let fits = session.slot.0 < self.config.limits.sessions
             && session.teid_c.get() & index_mask == session.slot.0
@@ -149,7 +150,7 @@ impl Control {
                 && let Some((id, _)) = self.network.access_of(&rest.apn)
                 && let Some(pool) = self.pools.get_mut(usize::from(id.0))
             {
-                pool.restore_resting(until, rest.address);
+                pool.restore_resting(until, rest.addresses);
             }
             self.sessions.restore_rest(until, rest);
         }
@@ -211,7 +212,7 @@ impl Control {
             imsi: session.imsi,
             tenant: live.tenant,
             access: live.access,
-            address: session.address,
+            addresses: session.addresses,
             teid: session.teid_u,
             peer: (
                 session.sgw_u.address,
@@ -219,6 +220,9 @@ impl Control {
             )
                 .into(),
             peer_teid: session.sgw_u.teid,
+            framed: Vec::new(),
+            group: GroupId::default(),
+            ambr: session.ambr,
             is_isolated: self.is_isolated(session.imsi),
         }
     }
@@ -230,7 +234,7 @@ pub(super) fn resting(session: &Session, until: WallTime) -> Rest {
         slot: session.slot,
         imsi: session.imsi,
         apn: session.apn.clone(),
-        address: session.address,
+        addresses: session.addresses,
         teid_c: session.teid_c,
         teid_u: session.teid_u,
         sgw_c: session.sgw_c,

@@ -9,7 +9,7 @@ use heiiki_types::{Instant, Method, StorageInput, Teid};
 use serde_json::{Value, json};
 
 use super::bed::{Bed, INTRANET, RED, SGW, Tunnel, config, imsi, udp};
-use crate::config::{AccessId, PgwConfig, UeToUe};
+use crate::config::{AccessId, GroupId, PgwConfig, UeToUe};
 use crate::control::Control;
 use crate::user_plane::{
     Downlink, DownlinkVerdict, Gone, Origin, SessionEntry, SessionId, Slot, Update, Uplink,
@@ -162,7 +162,10 @@ fn entry(slot: u32, address: [u8; 4]) -> SessionEntry {
         imsi: imsi(slot),
         tenant: RED,
         access: AccessId(0),
-        address: address.into(),
+        addresses: Ipv4Addr::from(address).into(),
+        framed: Vec::new(),
+        group: GroupId::default(),
+        ambr: None,
         teid: Teid::new(1 << 20 | slot).unwrap(),
         peer: (SGW, 2152).into(),
         peer_teid: Teid::new(0x9000 + slot).unwrap(),
@@ -182,7 +185,7 @@ fn handed_over(before: impl Fn(&mut [Worker; 2])) -> DownlinkVerdict {
         }
         worker.handle_update(&Update::Serve);
     }
-    let mut packet = udp(from.address, to.address, 9);
+    let mut packet = udp(from.addresses.v4().unwrap(), to.addresses.v4().unwrap(), 9);
     let mut octets =
         u::encode_gpdu_header(from.teid, u16::try_from(packet.len()).unwrap()).to_vec();
     octets.extend(&packet);
@@ -217,7 +220,7 @@ fn a_packet_between_workers_does_not_outlive_its_sender() {
         slot: Slot(0),
         session: SessionId(100),
         tenant: RED,
-        address: Ipv4Addr::new(10, 20, 0, 2),
+        addresses: Ipv4Addr::new(10, 20, 0, 2).into(),
         is_silent: true,
     }]);
     // The worker of the receiver has acknowledged the stop before the packet reaches it.

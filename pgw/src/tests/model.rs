@@ -120,14 +120,14 @@ impl Model {
             .flat_map(crate::user_plane::Worker::sessions)
             .map(|s| {
                 assert!(s.forwards);
-                (s.session, s.imsi, s.tenant, s.address)
+                (s.session, s.imsi, s.tenant, s.addresses)
             })
             .collect();
         assert_eq!(known, held);
         let expected: BTreeSet<_> = self
             .tunnels
             .values()
-            .map(|(t, n)| (*n, t.address))
+            .map(|(t, n)| (*n, t.address.into()))
             .collect();
         assert_eq!(addresses, expected);
     }

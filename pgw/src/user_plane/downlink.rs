@@ -1,5 +1,3 @@
-use core::net::IpAddr;
-
 use heiiki_gtp::u;
 use heiiki_types::Instant;
 
@@ -35,10 +33,7 @@ impl Worker {
         let packet = Packet::read(octets);
         subject.packet = packet.ok();
         let found = packet.and_then(|packet| {
-            let IpAddr::V4(address) = packet.destination else {
-                return Err(Refusal::NoSession);
-            };
-            let slot = self.routes.session_at(tenant, address);
+            let slot = self.routes.session_at(tenant, packet.destination);
             Ok((packet, slot.ok_or(Refusal::NoSession)?))
         });
         let (packet, slot) = match found {
@@ -90,7 +85,7 @@ impl Worker {
         if isolation && entry.tenant != tenant {
             return Err(Refusal::CrossTenant);
         }
-        if packet.destination != IpAddr::V4(entry.address) {
+        if !entry.addresses.holds(packet.destination) {
             return Err(Refusal::NoSession);
         }
         if !entry.forward {

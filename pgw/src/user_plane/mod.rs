@@ -20,7 +20,7 @@ mod worker;
 pub use batch::{Downlink, DownlinkVerdict, Origin, Reply, Uplink, UplinkVerdict};
 pub(crate) use packet::packet_ends;
 pub use update::{
-    Answer, Direction, Gone, Notice, Reach, RefusedPacket, SessionEntry, SessionId, Slot, Update,
-    Usage, WorkerCounters,
+    Answer, BearerEntry, Direction, Gone, Notice, Reach, RefusedPacket, SessionEntry, SessionId,
+    Slot, Update, Usage, WorkerCounters,
 };
 pub use worker::{Worker, WorkerSession};

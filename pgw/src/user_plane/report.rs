@@ -1,5 +1,5 @@
 use alloc::vec::Vec;
-use core::net::{IpAddr, Ipv4Addr};
+use core::net::IpAddr;
 
 use heiiki_gtp::u;
 use heiiki_types::Instant;
@@ -83,16 +83,20 @@ impl Worker {
             return;
         };
         let entry = self.entry_mut(slot);
-        let Some(entry) = entry.filter(|e| packet.source == IpAddr::V4(e.address)) else {
+        let Some((entry, address)) = entry.and_then(|e| {
+            let address = e.addresses.v4()?;
+            (packet.source == IpAddr::V4(address)).then_some((e, address))
+        }) else {
             return;
         };
         if !packet.may_be_answered(about) || !entry.icmp.take(now) {
             return;
         }
-        let (tenant, address) = (entry.tenant, entry.address);
+        let tenant = entry.tenant;
         let (peer, teid) = (entry.peer, entry.peer_teid);
-        let gateway = self.routes.gateway(tenant, address);
-        let gateway = gateway.unwrap_or(Ipv4Addr::UNSPECIFIED);
+        let Some(IpAddr::V4(gateway)) = self.routes.gateway(tenant, address.into()) else {
+            return;
+        };
         let icmp = error.packet(gateway, address, about, packet.header_len);
         let length = u16::try_from(icmp.len()).unwrap_or(0);
         let mut octets = u::encode_gpdu_header(teid, length).to_vec();

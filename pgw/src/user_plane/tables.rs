@@ -2,13 +2,13 @@ use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use heiiki_types::{Duration, Imsi, Protections, Teid};
+use heiiki_types::{Ambr, Duration, Ebi, Imsi, Prefix64, Protections, Teid, UeAddresses};
 
 use super::limit::{Bucket, Reporter};
 use super::packet::is_group;
-use super::update::{Reach, SessionEntry, SessionId, Slot, Usage};
+use super::update::{BearerEntry, Reach, SessionEntry, SessionId, Slot, Usage};
 use crate::address_set::AddressSet;
-use crate::config::{AccessId, Network, TenantId};
+use crate::config::{Access, AccessId, Network, TenantId};
 use crate::egress::{ClosedEgress, OpenLabEgress};
 use crate::refusal::Refusal;
 
@@ -19,7 +19,10 @@ pub(super) struct Entry {
     pub(super) forward: bool,
     pub(super) tenant: TenantId,
     pub(super) access: AccessId,
-    pub(super) address: Ipv4Addr,
+    pub(super) addresses: UeAddresses,
+    pub(super) ambr: Option<Ambr>,
+    /// Dedicated bearers, in the order of their identities.
+    bearers: Vec<BearerEntry>,
     pub(super) peer: SocketAddr,
     pub(super) peer_teid: Teid,
     pub(super) session: SessionId,
@@ -36,7 +39,9 @@ impl Entry {
             forward: true,
             tenant: entry.tenant,
             access: entry.access,
-            address: entry.address,
+            addresses: entry.addresses,
+            ambr: entry.ambr,
+            bearers: Vec::new(),
             peer: entry.peer,
             peer_teid: entry.peer_teid,
             session: entry.session,
@@ -45,6 +50,30 @@ impl Entry {
             icmp: Bucket::new(10, Duration::from_millis(100)),
             reporter: Reporter::default(),
         }
+    }
+}
+
+impl Entry {
+    /// Adds a dedicated bearer, or replaces the one of its identity.
+    pub(super) fn set_bearer(&mut self, bearer: &BearerEntry) {
+        match self.bearers.binary_search_by_key(&bearer.ebi, |b| b.ebi) {
+            Ok(at) => {
+                if let Some(old) = self.bearers.get_mut(at) {
+                    *old = bearer.clone();
+                }
+            }
+            Err(at) => self.bearers.insert(at, bearer.clone()),
+        }
+    }
+
+    /// Takes a dedicated bearer away.
+    pub(super) fn remove_bearer(&mut self, ebi: Ebi, teid: Teid) {
+        self.bearers.retain(|b| b.ebi != ebi || b.teid != teid);
+    }
+
+    /// Whether an uplink TEID is the session's: that of its default bearer or of another.
+    pub(super) fn has_teid(&self, teid: Teid) -> bool {
+        self.teid == teid || self.bearers.iter().any(|b| b.teid == teid)
     }
 }
 
@@ -64,24 +93,41 @@ pub(super) enum Place {
     Silent(Teid),
 }
 
-/// The addresses of one pool: for each, the session that has it. Dense from the first address of
-/// the pool, and grown as far as sessions have had addresses.
+/// The addresses of one pool, or its /64s: for each, the session that has it. Dense from the first
+/// of the pool, and grown as far as sessions have had addresses.
 #[derive(Debug)]
 pub(super) struct PoolTable {
-    first: u32,
-    last: u32,
-    pub(super) gateway: Ipv4Addr,
+    is_v4: bool,
+    /// The number of an IPv4 address is its value; of an IPv6 address, that of its first 64 bits.
+    first: u64,
+    last: u64,
+    /// The gateway's own address.
+    pub(super) gateway: IpAddr,
     /// A slot plus one; zero is nobody.
     slots: Vec<u32>,
 }
 
 impl PoolTable {
-    fn place(&self, address: Ipv4Addr) -> Option<usize> {
-        let bits = address.to_bits();
-        if bits > self.last {
+    fn place(&self, address: IpAddr) -> Option<usize> {
+        let bits = match address {
+            IpAddr::V4(a) => u64::from(a.to_bits()),
+            IpAddr::V6(a) => Prefix64::of(a).to_bits(),
+        };
+        if address.is_ipv4() != self.is_v4 || bits > self.last {
             return None;
         }
         usize::try_from(bits.checked_sub(self.first)?).ok()
+    }
+
+    /// The first and the last address.
+    fn ends(&self) -> (IpAddr, IpAddr) {
+        let v4 = |bits| Ipv4Addr::from_bits(u32::try_from(bits).unwrap_or(u32::MAX));
+        if self.is_v4 {
+            (v4(self.first).into(), v4(self.last).into())
+        } else {
+            let [first, last] = [self.first, self.last].map(Prefix64::from_bits);
+            (first.address(0).into(), last.address(u64::MAX).into())
+        }
     }
 
     fn slot(&self, place: usize) -> Option<Slot> {
@@ -104,13 +150,13 @@ pub(super) struct TenantTable {
 
 impl TenantTable {
     /// The pool that `address` is in, and whose it is.
-    pub(super) fn holder(&self, address: Ipv4Addr) -> Option<(&PoolTable, Option<Slot>)> {
+    pub(super) fn holder(&self, address: IpAddr) -> Option<(&PoolTable, Option<Slot>)> {
         self.pools
             .iter()
             .find_map(|pool| pool.place(address).map(|place| (pool, pool.slot(place))))
     }
 
-    fn set(&mut self, address: Ipv4Addr, change: impl Fn(u32) -> u32) {
+    fn set(&mut self, address: IpAddr, change: impl Fn(u32) -> u32) {
         for pool in &mut self.pools {
             if let Some(place) = pool.place(address) {
                 if pool.slots.len() <= place {
@@ -123,18 +169,22 @@ impl TenantTable {
         }
     }
 
-    /// Gives `address` to a session.
-    pub(super) fn map(&mut self, address: Ipv4Addr, slot: Slot) {
-        self.set(address, |_| slot.0 + 1);
+    /// Gives addresses to a session.
+    pub(super) fn map(&mut self, addresses: UeAddresses, slot: Slot) {
+        for address in addresses.keys() {
+            self.set(address, |_| slot.0 + 1);
+        }
     }
 
-    /// Takes `address` from `slot`, unless it is another session's by now.
-    pub(super) fn unmap(&mut self, address: Ipv4Addr, slot: Slot) {
-        self.set(address, |s| if s == slot.0 + 1 { 0 } else { s });
+    /// Takes addresses from `slot`, unless they are another session's by now.
+    pub(super) fn unmap(&mut self, addresses: UeAddresses, slot: Slot) {
+        for address in addresses.keys() {
+            self.set(address, |s| if s == slot.0 + 1 { 0 } else { s });
+        }
     }
 
     fn has_ue_address(&self, address: IpAddr) -> bool {
-        matches!(address, IpAddr::V4(a) if self.holder(a).is_some())
+        self.holder(address).is_some()
     }
 }
 
@@ -175,13 +225,7 @@ impl Routes {
                     .accesses
                     .iter()
                     .filter(|a| a.tenant == id)
-                    .flat_map(|a| a.ranges().map(|range| (range, a.gateway())))
-                    .map(|((first, last), gateway)| PoolTable {
-                        first,
-                        last,
-                        gateway,
-                        slots: Vec::new(),
-                    })
+                    .flat_map(pools)
                     .collect(),
                 egress: tenant.egress.clone(),
                 infrastructure: tenant.infrastructure.clone(),
@@ -342,8 +386,8 @@ impl Routes {
                 border(first, last);
             }
             for pool in &table.pools {
-                let [first, last] = [pool.first, pool.last].map(Ipv4Addr::from_bits);
-                border(first.into(), last.into());
+                let (first, last) = pool.ends();
+                border(first, last);
             }
         }
         (v4, v6)
@@ -363,15 +407,35 @@ impl Routes {
     }
 
     /// The session that has `address` in `tenant`.
-    pub(super) fn session_at(&self, tenant: TenantId, address: Ipv4Addr) -> Option<Slot> {
-        let own = self.tenant(self.routing_domain(tenant, address.into()))?;
+    pub(super) fn session_at(&self, tenant: TenantId, address: IpAddr) -> Option<Slot> {
+        let own = self.tenant(self.routing_domain(tenant, address))?;
         own.holder(address)?.1
     }
 
     /// The gateway's own address in the pool of a UE.
-    pub(super) fn gateway(&self, tenant: TenantId, address: Ipv4Addr) -> Option<Ipv4Addr> {
+    pub(super) fn gateway(&self, tenant: TenantId, address: IpAddr) -> Option<IpAddr> {
         Some(self.tenant(tenant)?.holder(address)?.0.gateway)
     }
+}
+
+/// The tables of an access point: its pool, the static range if it lies beside, and the /64s.
+fn pools(access: &Access) -> impl Iterator<Item = PoolTable> {
+    let v4 = access.ranges().map(|(first, last)| PoolTable {
+        is_v4: true,
+        first: first.into(),
+        last: last.into(),
+        gateway: access.gateway().into(),
+        slots: Vec::new(),
+    });
+    let v6 = access.pool_v6.zip(access.gateway_v6());
+    let v6 = v6.map(|((first, last), gateway)| PoolTable {
+        is_v4: false,
+        first,
+        last,
+        gateway: gateway.into(),
+        slots: Vec::new(),
+    });
+    v4.chain(v6)
 }
 
 fn add_interval(tenant: TenantId, reach: &mut Reach, rule: Rule, first: IpAddr, last: IpAddr) {

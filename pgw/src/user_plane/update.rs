@@ -1,12 +1,12 @@
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::net::{IpAddr, Ipv4Addr, SocketAddr};
+use core::net::{IpAddr, SocketAddr};
 
-use heiiki_types::{Imsi, Instant, Teid};
+use heiiki_types::{Ambr, Ebi, Imsi, Instant, Prefix, Teid, UeAddresses};
 
 use crate::address_set::AddressSet;
-use crate::config::{AccessId, TenantId};
+use crate::config::{AccessId, GroupId, TenantId};
 use crate::refusal::{Refusal, RefusalCounts};
 
 /// A place in the session table: the index part of the session's TEIDs. Its worker is the
@@ -35,8 +35,14 @@ pub struct SessionEntry {
     pub tenant: TenantId,
     /// The access point.
     pub access: AccessId,
-    /// The UE's address.
-    pub address: Ipv4Addr,
+    /// The UE's addresses.
+    pub addresses: UeAddresses,
+    /// Prefixes behind the UE, whose addresses it sends from and receives at too.
+    pub framed: Vec<Prefix>,
+    /// The group that its SIM is in, for the tenant's UE-to-UE policy.
+    pub group: GroupId,
+    /// The most that its non-GBR bearers carry together (TS 23.401 §4.7.3); no limit without it.
+    pub ambr: Option<Ambr>,
     /// The gateway's own TEID for uplink packets.
     pub teid: Teid,
     /// The SGW's end of the tunnel.
@@ -45,6 +51,27 @@ pub struct SessionEntry {
     pub peer_teid: Teid,
     /// Whether it exchanges packets with the tenant's quarantine prefixes only.
     pub is_isolated: bool,
+}
+
+/// What a worker needs of a dedicated bearer (TS 23.401 §4.7.2).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BearerEntry {
+    /// The place of its session, which is also the index part of its TEID.
+    pub slot: Slot,
+    /// Its session.
+    pub session: SessionId,
+    /// Its identity.
+    pub ebi: Ebi,
+    /// The gateway's own TEID for its uplink packets.
+    pub teid: Teid,
+    /// The SGW's end of the tunnel.
+    pub peer: SocketAddr,
+    /// The SGW's TEID for its downlink packets.
+    pub peer_teid: Teid,
+    /// The most that it carries; no limit without it.
+    pub mbr: Option<Ambr>,
+    /// The rate that is guaranteed: such a bearer does not count against the session's AMBR.
+    pub gbr: Option<Ambr>,
 }
 
 /// A session that goes, with what every worker needs to forget it.
@@ -56,8 +83,8 @@ pub struct Gone {
     pub session: SessionId,
     /// The routing domain.
     pub tenant: TenantId,
-    /// The address that it had.
-    pub address: Ipv4Addr,
+    /// The addresses that it had.
+    pub addresses: UeAddresses,
     /// What its SGW still sends is dropped without an Error Indication: the SGW hears by GTP-C.
     pub is_silent: bool,
 }
@@ -78,6 +105,25 @@ pub enum Update {
         peer: SocketAddr,
         /// The SGW's new TEID.
         peer_teid: Teid,
+    },
+    /// A dedicated bearer begins, or changes: one of the same identity is replaced, and keeps its
+    /// counters. Sent to the owner.
+    SetBearer(Box<BearerEntry>),
+    /// A dedicated bearer ends.
+    RemoveBearer {
+        /// The session's place.
+        slot: Slot,
+        /// The bearer.
+        ebi: Ebi,
+        /// Its TEID, so that a later bearer of the identity stays.
+        teid: Teid,
+    },
+    /// The session's APN-AMBR changes.
+    SetRates {
+        /// The session's place.
+        slot: Slot,
+        /// The new value.
+        ambr: Option<Ambr>,
     },
     /// These sessions forward nothing more. Sent to every worker.
     StopForwarding(Arc<[Gone]>),

@@ -1,5 +1,5 @@
 use alloc::vec::Vec;
-use core::net::{IpAddr, SocketAddr};
+use core::net::SocketAddr;
 use core::ops::Range;
 
 use heiiki_gtp::What;
@@ -48,12 +48,12 @@ impl Worker {
     ) -> UplinkVerdict {
         let slot = Slot(teid.get() & self.slot_mask);
         let protections = self.routes.protections;
-        let entry = self.entry(slot).filter(|entry| entry.teid == teid);
+        let entry = self.entry(slot).filter(|entry| entry.has_teid(teid));
         let Some(entry) = entry else {
             self.refuse_unknown(now, remote, teid, replies);
             return UplinkVerdict::Consumed;
         };
-        let (access, address, peer) = (entry.access, entry.address, entry.peer);
+        let (access, addresses, peer) = (entry.access, entry.addresses, entry.peer);
         let (forward, sender) = (entry.forward, entry.session);
         let mut subject = Subject {
             slot: Some(slot),
@@ -74,7 +74,7 @@ impl Worker {
             if !forward {
                 return Err(Refusal::Cut);
             }
-            if protections.source_check && packet.source != IpAddr::V4(address) {
+            if protections.source_check && !addresses.holds(packet.source) {
                 return Err(Refusal::SpoofedSource);
             }
             self.judge_packet(access, (slot, sender), &packet, range)
@@ -130,10 +130,7 @@ impl Worker {
                 packet: range,
             }),
             Rule::Ue(tenant) => {
-                let IpAddr::V4(address) = packet.destination else {
-                    return Err(Refusal::NoSession);
-                };
-                let other = self.routes.session_at(tenant, address);
+                let other = self.routes.session_at(tenant, packet.destination);
                 let other = other.ok_or(Refusal::NoSession)?;
                 Ok(UplinkVerdict::Ue {
                     worker: usize::try_from(other.0 % self.workers).unwrap_or(0),

@@ -1,9 +1,9 @@
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
-use core::net::{IpAddr, Ipv4Addr, SocketAddr};
+use core::net::{IpAddr, SocketAddr};
 
-use heiiki_types::{Duration, Imsi, Instant, Teid};
+use heiiki_types::{Duration, Imsi, Instant, Teid, UeAddresses};
 
 use super::limit::{Bucket, Reporter};
 use super::report::Subject;
@@ -24,8 +24,8 @@ pub struct WorkerSession {
     pub imsi: Imsi,
     /// The routing domain.
     pub tenant: TenantId,
-    /// The UE's address.
-    pub address: Ipv4Addr,
+    /// The UE's addresses.
+    pub addresses: UeAddresses,
     /// Whether its packets pass.
     pub forwards: bool,
 }
@@ -105,6 +105,26 @@ impl Worker {
                 }
                 Answer::Done
             }
+            Update::SetBearer(bearer) => {
+                if let Some(entry) = self.entry_mut(bearer.slot)
+                    && entry.session == bearer.session
+                {
+                    entry.set_bearer(bearer);
+                }
+                Answer::Done
+            }
+            Update::RemoveBearer { slot, ebi, teid } => {
+                if let Some(entry) = self.entry_mut(*slot) {
+                    entry.remove_bearer(*ebi, *teid);
+                }
+                Answer::Done
+            }
+            Update::SetRates { slot, ambr } => {
+                if let Some(entry) = self.entry_mut(*slot) {
+                    entry.ambr = *ambr;
+                }
+                Answer::Done
+            }
             Update::StopForwarding(slots) => {
                 for gone in slots.iter() {
                     self.stop(gone.slot);
@@ -140,7 +160,7 @@ impl Worker {
 
     fn install(&mut self, entry: &SessionEntry) -> Answer {
         if let Some(tenant) = self.routes.tenant_mut(entry.tenant) {
-            tenant.map(entry.address, entry.slot);
+            tenant.map(entry.addresses, entry.slot);
         }
         if entry.is_isolated {
             self.isolated.insert(entry.session);
@@ -173,7 +193,7 @@ impl Worker {
         self.stopped.remove(&gone.session);
         self.isolated.remove(&gone.session);
         if let Some(tenant) = self.routes.tenant_mut(gone.tenant) {
-            tenant.unmap(gone.address, gone.slot);
+            tenant.unmap(gone.addresses, gone.slot);
         }
         let place = self.place(gone.slot)?;
         let place = self.places.get_mut(place)?;
@@ -209,7 +229,7 @@ impl Worker {
                 session: entry.session,
                 imsi: entry.imsi,
                 tenant: entry.tenant,
-                address: entry.address,
+                addresses: entry.addresses,
                 forwards: entry.forward,
             }),
             Place::Free | Place::Silent(_) => None,

@@ -1,25 +1,25 @@
 //! Invariant 5: one address, one session; static addresses stay with their SIMs; what was used
 //! rests before it is used again.
 
-use core::net::Ipv4Addr;
+use core::net::IpAddr;
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
 use heiiki_mme::Mme;
 use heiiki_pgw::Pgw;
 use heiiki_pgw::user_plane::SessionId;
-use heiiki_types::{Imsi, Instant};
+use heiiki_types::{Imsi, Instant, UeAddresses};
 
 use super::{Truth, Violation, broken};
 
 /// An address of a tenant.
-type Place = (usize, Ipv4Addr);
+type Place = (usize, IpAddr);
 
 /// Who has which address.
 #[derive(Debug, Default)]
 pub(super) struct Addresses {
     /// Sessions that were answered and have not ended.
-    sessions: BTreeMap<SessionId, (Imsi, usize, Ipv4Addr)>,
+    sessions: BTreeMap<SessionId, (Imsi, usize, UeAddresses)>,
     owners: BTreeMap<Place, SessionId>,
     /// How many sessions each SIM has.
     counts: BTreeMap<Imsi, usize>,
@@ -34,18 +34,32 @@ pub(super) struct Addresses {
 const WRITE: Duration = Duration::from_millis(50);
 
 impl Addresses {
-    /// A session got an address.
+    /// A session got its addresses.
     pub(super) fn given(
         &mut self,
         truth: &Truth,
         now: Instant,
         session: SessionId,
-        (imsi, tenant, address): (Imsi, usize, Ipv4Addr),
+        (imsi, tenant, addresses): (Imsi, usize, UeAddresses),
     ) -> Option<Violation> {
-        let place = (tenant, address);
-        let name = truth.name(tenant);
-        self.sessions.insert(session, (imsi, tenant, address));
+        self.sessions.insert(session, (imsi, tenant, addresses));
         *self.counts.entry(imsi).or_default() += 1;
+        addresses
+            .keys()
+            .filter_map(|address| self.given_one(truth, now, session, imsi, (tenant, address)))
+            .last()
+    }
+
+    fn given_one(
+        &mut self,
+        truth: &Truth,
+        now: Instant,
+        session: SessionId,
+        imsi: Imsi,
+        place: Place,
+    ) -> Option<Violation> {
+        let (tenant, address) = place;
+        let name = truth.name(tenant);
         let before = self.owners.insert(place, session);
         let holder = before.and_then(|s| Some((s.0, self.sessions.get(&s)?.0)));
         if let Some((other, owner)) = holder.filter(|(other, _)| *other != session.0) {
@@ -86,17 +100,19 @@ impl Addresses {
         truth: &Truth,
         now: Instant,
         session: SessionId,
-    ) -> Option<(Imsi, usize, Ipv4Addr)> {
-        let (imsi, tenant, address) = self.sessions.remove(&session)?;
-        let place = (tenant, address);
-        if self.owners.get(&place) == Some(&session) {
-            self.owners.remove(&place);
+    ) -> Option<(Imsi, usize, UeAddresses)> {
+        let (imsi, tenant, addresses) = self.sessions.remove(&session)?;
+        for address in addresses.keys() {
+            let place = (tenant, address);
+            if self.owners.get(&place) == Some(&session) {
+                self.owners.remove(&place);
+            }
+            self.resting.insert(place, now + truth.quarantine);
         }
         if let Some(count) = self.counts.get_mut(&imsi) {
             *count = count.saturating_sub(1);
         }
-        self.resting.insert(place, now + truth.quarantine);
-        Some((imsi, tenant, address))
+        Some((imsi, tenant, addresses))
     }
 
     pub(super) fn sessions_of(&self, imsi: Imsi) -> usize {
@@ -115,11 +131,11 @@ impl Addresses {
         truth: &Truth,
         now: Instant,
         pgw: &Pgw,
-    ) -> Vec<(Imsi, usize, Ipv4Addr, Instant)> {
-        let live: BTreeMap<SessionId, (Imsi, usize, Ipv4Addr)> = pgw
+    ) -> Vec<(Imsi, usize, UeAddresses, Instant)> {
+        let live: BTreeMap<SessionId, (Imsi, usize, UeAddresses)> = pgw
             .control()
             .sessions()
-            .map(|(id, imsi, tenant, address)| (id, (imsi, usize::from(tenant.0), address)))
+            .map(|(id, imsi, tenant, addresses)| (id, (imsi, usize::from(tenant.0), addresses)))
             .collect();
         let gone: Vec<SessionId> = self
             .sessions
@@ -131,15 +147,23 @@ impl Addresses {
         let until = Instant::from_micros(until.as_micros().saturating_sub(micros(WRITE)));
         let mut ended = Vec::with_capacity(gone.len());
         for id in gone {
-            if let Some((imsi, tenant, address)) = self.ended(truth, now, id) {
-                self.resting.insert((tenant, address), until);
-                ended.push((imsi, tenant, address, until));
+            if let Some((imsi, tenant, addresses)) = self.ended(truth, now, id) {
+                for address in addresses.keys() {
+                    self.resting.insert((tenant, address), until);
+                }
+                ended.push((imsi, tenant, addresses, until));
             }
         }
-        for (id, (imsi, tenant, address)) in live {
-            if self.sessions.insert(id, (imsi, tenant, address)).is_none() {
+        for (id, (imsi, tenant, addresses)) in live {
+            if self
+                .sessions
+                .insert(id, (imsi, tenant, addresses))
+                .is_none()
+            {
                 *self.counts.entry(imsi).or_default() += 1;
-                self.owners.insert((tenant, address), id);
+                for address in addresses.keys() {
+                    self.owners.insert((tenant, address), id);
+                }
             }
         }
         ended
@@ -155,7 +179,12 @@ pub(super) fn scan(pgw: &Pgw) -> Option<Violation> {
     let mut seen = BTreeMap::new();
     pgw.control()
         .sessions()
-        .find_map(|(session, _, tenant, address)| {
+        .flat_map(|(session, _, tenant, addresses)| {
+            addresses
+                .keys()
+                .map(move |address| (session, tenant, address))
+        })
+        .find_map(|(session, tenant, address)| {
             let other = seen.insert((tenant, address), session)?;
             broken(
                 5,

@@ -27,7 +27,7 @@ mod tunnels;
 mod vectors;
 
 use core::fmt;
-use core::net::Ipv4Addr;
+use core::net::IpAddr;
 use std::collections::{BTreeMap, BTreeSet};
 
 use heiiki_hss::SubscriberImport;
@@ -107,7 +107,7 @@ struct Tenant {
 struct Sim {
     milenage: Milenage,
     /// Static addresses, each with the tenant of its access point.
-    fixed: Vec<(usize, Ipv4Addr)>,
+    fixed: Vec<(usize, IpAddr)>,
     apns: usize,
 }
 
@@ -130,7 +130,7 @@ impl Truth {
         }
         for subscriber in subscribers {
             let fixed = subscriber.apns.iter();
-            let fixed = fixed.filter_map(|a| Some((truth.tenant_of(&a.apn)?, a.static_ip?)));
+            let fixed = fixed.filter_map(|a| Some((truth.tenant_of(&a.apn)?, a.static_ip?.into())));
             let sim = Sim {
                 milenage: Milenage::new(&subscriber.k, &subscriber.opc),
                 fixed: fixed.collect(),
@@ -251,8 +251,10 @@ impl Checker {
                 given.or_else(|| dark.session_created(*imsi))
             }
             PgwEvent::SessionEnded { session, .. } => {
-                let (imsi, tenant, address) = addresses.ended(truth, at, *session)?;
-                tunnels.ended(imsi, tenant, address, at + truth.quarantine);
+                let (imsi, tenant, ended) = addresses.ended(truth, at, *session)?;
+                if let Some(address) = ended.v4() {
+                    tunnels.ended(imsi, tenant, address, at + truth.quarantine);
+                }
                 None
             }
             PgwEvent::BarSet { imsi, .. } => {
@@ -274,8 +276,10 @@ impl Checker {
                 let Some(Node::Pgw(pgw)) = node else {
                     return None;
                 };
-                for (imsi, tenant, address, until) in addresses.restarted(truth, at, pgw) {
-                    tunnels.ended(imsi, tenant, address, until);
+                for (imsi, tenant, ended, until) in addresses.restarted(truth, at, pgw) {
+                    if let Some(address) = ended.v4() {
+                        tunnels.ended(imsi, tenant, address, until);
+                    }
                 }
                 None
             }
@@ -440,8 +444,8 @@ fn of_interest<'a>(
 }
 
 /// Source and destination of an IP packet.
-fn addresses_of(packet: &[u8]) -> Option<(core::net::IpAddr, core::net::IpAddr)> {
-    use core::net::IpAddr;
+fn addresses_of(packet: &[u8]) -> Option<(IpAddr, IpAddr)> {
+    use IpAddr;
     if packet.first()? >> 4 == 4 {
         let source: [u8; 4] = packet.get(12..16)?.try_into().ok()?;
         let destination: [u8; 4] = packet.get(16..20)?.try_into().ok()?;

@@ -12,6 +12,8 @@ use heiiki_pgw::user_plane::{SessionId, Usage};
 use heiiki_types::{Key256, WallTime, to_hex};
 use heiiki_ue_sim::{NasProtection, UeCommand};
 
+use core::net::Ipv4Addr;
+
 use super::*;
 use crate::lab::{Lab, Network as _};
 use crate::log::{Frame, Tap};
@@ -113,8 +115,8 @@ const INTRANET: Ipv4Addr = Ipv4Addr::new(10, 20, 0, 11);
 
 fn intranet(lab: &Lab) -> Ipv4Addr {
     match lab.plan().tenants[0].hosts[0].address {
-        core::net::IpAddr::V4(address) => address,
-        core::net::IpAddr::V6(_) => INTRANET,
+        IpAddr::V4(address) => address,
+        IpAddr::V6(_) => INTRANET,
     }
 }
 
@@ -460,8 +462,8 @@ fn given(session: u32, imsi: &str, address: Ipv4Addr) -> PgwEvent {
         imsi: imsi.parse().unwrap(),
         apn: "red".parse().unwrap(),
         tenant: "red".to_owned(),
-        address,
-        sgw: core::net::IpAddr::V4(address),
+        address: address.into(),
+        sgw: IpAddr::V4(address),
         worker: 0,
     }
 }
@@ -471,7 +473,7 @@ fn taken(session: u32, imsi: &str, address: Ipv4Addr) -> PgwEvent {
         session: SessionId(session),
         imsi: imsi.parse().unwrap(),
         apn: "red".parse().unwrap(),
-        address,
+        address: address.into(),
         reason: heiiki_pgw::EndReason::Deleted,
         usage: Usage::default(),
     }
@@ -508,7 +510,7 @@ fn five_a_reserved_address_goes_to_another_sim() {
     let (mut lab, _) = strict();
     let (at, checker) = (lab.now(), checker(&mut lab));
     let one = ONE.parse().unwrap();
-    checker.truth.sims.get_mut(&one).unwrap().fixed = vec![(0, ADDRESS)];
+    checker.truth.sims.get_mut(&one).unwrap().fixed = vec![(0, ADDRESS.into())];
     let mut say = |at, event: PgwEvent| checker.gateway_event(at, &event, None, at);
     let later = at + Duration::from_hours(1);
     for session in [1, 2] {
