@@ -182,6 +182,30 @@ impl Endpoint {
         Ok(())
     }
 
+    /// Carries a command out by a request with the command's sequence number, as
+    /// [`send_request`](Self::send_request) would send it. The command counts as answered by it: it
+    /// may come again, and is not handed up again.
+    ///
+    /// # Errors
+    ///
+    /// [`TooMany`] when [`Config::max_outstanding`] requests wait already, or one with this number
+    /// to this peer.
+    pub fn carry_out(
+        &mut self,
+        now: Instant,
+        command: RequestHandle,
+        teid: Option<u32>,
+        message: &Message,
+        tag: u64,
+    ) -> Result<(), TooMany> {
+        let purpose = Purpose::Node(tag);
+        let datagram = self
+            .transactions
+            .carry_out(now, command, teid, message, purpose)?;
+        self.outputs.push_back(Output::Transmit(datagram));
+        Ok(())
+    }
+
     /// Answers a request: to its source, with its sequence number. The answer is remembered and
     /// sent again when the request comes again.
     pub fn respond(

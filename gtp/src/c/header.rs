@@ -33,6 +33,12 @@ message_types! {
     DELETE_SESSION_RESPONSE = 37 "Delete Session Response",
     CHANGE_NOTIFICATION_REQUEST = 38 "Change Notification Request",
     CHANGE_NOTIFICATION_RESPONSE = 39 "Change Notification Response",
+    MODIFY_BEARER_COMMAND = 64 "Modify Bearer Command",
+    MODIFY_BEARER_FAILURE_INDICATION = 65 "Modify Bearer Failure Indication",
+    DELETE_BEARER_COMMAND = 66 "Delete Bearer Command",
+    DELETE_BEARER_FAILURE_INDICATION = 67 "Delete Bearer Failure Indication",
+    BEARER_RESOURCE_COMMAND = 68 "Bearer Resource Command",
+    BEARER_RESOURCE_FAILURE_INDICATION = 69 "Bearer Resource Failure Indication",
     CREATE_BEARER_REQUEST = 95 "Create Bearer Request",
     CREATE_BEARER_RESPONSE = 96 "Create Bearer Response",
     UPDATE_BEARER_REQUEST = 97 "Update Bearer Request",
@@ -70,6 +76,13 @@ impl MessageType {
             Some(request) => Self(request).response().is_some(),
             None => false,
         }
+    }
+
+    /// Whether the message is a command: an initial message that a request of the other side
+    /// carries out, with the same sequence number, or a failure indication refuses
+    /// (TS 29.274 §4.2.5).
+    pub const fn is_command(self) -> bool {
+        matches!(self.0, 64 | 66 | 68)
     }
 
     /// Whether the header of the message has no TEID field (TS 29.274 §5.3).

@@ -14,17 +14,22 @@ pub mod transactions;
 pub use endpoint::{Endpoint, Output};
 pub use header::{Header, MessageType};
 pub use ie::{
-    BearerContextCreated, BearerContextDeleted, BearerContextModified, BearerContextToBeCreated,
-    BearerContextToBeModified, BearerQos, Cause, CauseIe, CsidNode, FTeid, FTeidAddr, FqCsid,
-    Indication, IndicationFlag, Interface, Mei, Paa, PdnType, PgwAddress, RAT_TYPE_EUTRAN,
-    UeTimeZone, Uli, ie_type,
+    BearerContextAccepted, BearerContextCreated, BearerContextDeleted, BearerContextModified,
+    BearerContextNamed, BearerContextRequested, BearerContextToBeCreated,
+    BearerContextToBeModified, BearerContextToBeUpdated, BearerContextToChange, BearerFlags,
+    BearerQos, Cause, CauseIe, CsidNode, FTeid, FTeidAddr, FlowQos, FqCsid, Indication,
+    IndicationFlag, Interface, Mei, Paa, PdnType, PgwAddress, RAT_TYPE_EUTRAN, UeTimeZone, Uli,
+    ie_type,
 };
 pub use message::{
-    Acknowledge, ChangeNotificationRequest, ChangeNotificationResponse, CreateSessionRequest,
-    CreateSessionResponse, Decoded, DeleteBearerRequest, DeleteBearerResponse,
-    DeletePdnConnectionSetRequest, DeletePdnConnectionSetResponse, DeleteSessionRequest,
-    DeleteSessionResponse, Message, ModifyBearerRequest, ModifyBearerResponse, ReferencePoint,
-    Reject, ResumeNotification, SuspendNotification, decode, decode_on, encode, response,
+    Acknowledge, BearerResourceCommand, BearerResourceFailureIndication, ChangeNotificationRequest,
+    ChangeNotificationResponse, CreateBearerRequest, CreateBearerResponse, CreateSessionRequest,
+    CreateSessionResponse, Decoded, DeleteBearerCommand, DeleteBearerFailureIndication,
+    DeleteBearerRequest, DeleteBearerResponse, DeletePdnConnectionSetRequest,
+    DeletePdnConnectionSetResponse, DeleteSessionRequest, DeleteSessionResponse, ElementRule,
+    KNOWN_TYPES, Message, ModifyBearerCommand, ModifyBearerFailureIndication, ModifyBearerRequest,
+    ModifyBearerResponse, ReferencePoint, Reject, ResumeNotification, SuspendNotification,
+    UpdateBearerRequest, UpdateBearerResponse, decode, decode_on, element_rules, encode, response,
     version_not_supported,
 };
 pub use transactions::{Config, RequestHandle, TooMany};

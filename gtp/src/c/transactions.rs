@@ -126,8 +126,9 @@ pub(super) struct Expired {
 }
 
 /// The key of an outstanding request: sequence numbers are unique for each of our addresses
-/// (TS 29.274 §7.6).
-type OutstandingKey = (SocketAddr, u32);
+/// (TS 29.274 §7.6). A request that carries out a command has the sequence number of the command,
+/// which its sender has chosen, so that sender is part of the key.
+type OutstandingKey = (SocketAddr, u32, Option<SocketAddr>);
 
 /// The transactions of one node with all of its peers.
 #[derive(Debug)]
@@ -183,8 +184,41 @@ impl Transactions {
         if full && purpose != Purpose::Echo {
             return Err(TooMany);
         }
-        let message_type = message.message_type();
         let sequence = self.next_sequence(local).ok_or(TooMany)?;
+        let key = (local, sequence, None);
+        Ok(self.hold(now, key, remote, teid, message, purpose))
+    }
+
+    /// Starts a request that carries out a command: with its sequence number, to where it came
+    /// from (TS 29.274 §7.6).
+    pub(super) fn carry_out(
+        &mut self,
+        now: Instant,
+        command: RequestHandle,
+        teid: Option<u32>,
+        message: &Message,
+        purpose: Purpose,
+    ) -> Result<Datagram, TooMany> {
+        let key = (command.local, command.sequence, Some(command.remote));
+        let is_full = self.outstanding.len() >= self.config.max_outstanding;
+        if is_full || self.outstanding.contains_key(&key) {
+            return Err(TooMany);
+        }
+        Ok(self.hold(now, key, command.remote, teid, message, purpose))
+    }
+
+    /// Sends a request for the first time and keeps it until it is answered or given up.
+    fn hold(
+        &mut self,
+        now: Instant,
+        key: OutstandingKey,
+        remote: SocketAddr,
+        teid: Option<u32>,
+        message: &Message,
+        purpose: Purpose,
+    ) -> Datagram {
+        let (local, sequence, _) = key;
+        let message_type = message.message_type();
         let header = Header {
             message_type,
             teid,
@@ -193,7 +227,6 @@ impl Transactions {
         };
         let octets = encode(header, message);
         let deadline = now + self.config.t3;
-        let key = (local, sequence);
         self.timers.insert((deadline, key));
         let request = Outstanding {
             remote,
@@ -207,11 +240,11 @@ impl Transactions {
             purpose,
         };
         self.outstanding.insert(key, request);
-        Ok(Datagram {
+        Datagram {
             local,
             remote,
             payload: octets,
-        })
+        }
     }
 
     fn next_sequence(&mut self, local: SocketAddr) -> Option<u32> {
@@ -219,7 +252,7 @@ impl Transactions {
         for _ in 0..=self.outstanding.len() {
             let sequence = self.sequence;
             self.sequence = (sequence + 1) & SEQUENCE_MASK;
-            if !self.outstanding.contains_key(&(local, sequence)) {
+            if !self.outstanding.contains_key(&(local, sequence, None)) {
                 return Some(sequence);
             }
         }
@@ -233,14 +266,17 @@ impl Transactions {
         remote: SocketAddr,
         header: &Header,
     ) -> Option<Purpose> {
-        let key = (local, header.sequence);
-        let request = self.outstanding.get(&key)?;
-        let answers = header.message_type == request.expects
-            || header.message_type == MessageType::VERSION_NOT_SUPPORTED;
         // The response comes from where the request went (TS 29.274 §4.2.1.2 and §4.2.2.2).
-        if !answers || request.remote != remote {
-            return None;
-        }
+        let answers = |request: &Outstanding| {
+            request.remote == remote
+                && (header.message_type == request.expects
+                    || header.message_type == MessageType::VERSION_NOT_SUPPORTED)
+        };
+        let own = (local, header.sequence, None);
+        let by_command = (local, header.sequence, Some(remote));
+        let key = [own, by_command]
+            .into_iter()
+            .find(|key| self.outstanding.get(key).is_some_and(answers))?;
         let request = self.outstanding.remove(&key)?;
         self.timers.remove(&(request.deadline, key));
         Some(request.purpose)

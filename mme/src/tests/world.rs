@@ -628,6 +628,8 @@ impl World {
             linked_ebi: Some(Ebi::FIRST),
             cause: Some(c::Cause(cause)),
             ebis: Vec::new(),
+            failed: alloc::vec::Vec::new(),
+            pti: None,
             pco: None,
         };
         let (pgw, sgw) = (address("127.0.0.3:2123"), address("127.0.0.2:2123"));

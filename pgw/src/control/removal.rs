@@ -219,6 +219,8 @@ impl Control {
         let message = Message::DeleteBearerRequest(DeleteBearerRequest {
             linked_ebi: Some(session.ebi),
             ebis: Vec::new(),
+            failed: alloc::vec::Vec::new(),
+            pti: None,
             pco: None,
             cause: Some(cause),
         });

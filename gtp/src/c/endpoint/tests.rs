@@ -311,7 +311,7 @@ fn a_request_with_a_fault_is_refused_through_the_node() {
 fn messages_that_nobody_here_answers_are_dropped() {
     let mut pgw = endpoint(0);
     for name in [
-        "Bearer Resource Command",
+        "Modify Bearer Failure Indication",
         "Downlink Data Notification",
         "Release Access Bearers Request",
         "Create Session Response (S11, accepted)",
@@ -323,6 +323,54 @@ fn messages_that_nobody_here_answers_are_dropped() {
         );
     }
     assert_eq!(pgw.remembered(), 0);
+}
+
+/// TS 29.274 §7.6: the request that carries out a command has its sequence number, also when two
+/// SGWs have chosen the same one.
+#[test]
+fn a_command_is_carried_out_with_its_own_sequence_number() {
+    const OTHER_SGW: &str = "127.0.0.5:2123";
+    let mut pgw = endpoint(0x10);
+    let octets = testing::message("gtpv2", "Delete Bearer Command");
+    let deletion = Message::DeleteBearerRequest(DeleteBearerRequest {
+        ebis: vec![Ebi::new(6).unwrap()],
+        ..DeleteBearerRequest::default()
+    });
+    let mut sent = Vec::new();
+    for (tag, sgw) in [(1, SGW), (2, OTHER_SGW)] {
+        pgw.handle_datagram(at(0), from(sgw, octets.clone()));
+        let outputs = drain(&mut pgw);
+        let [Output::Request { handle, .. }] = outputs.as_slice() else {
+            panic!("{outputs:?}");
+        };
+        pgw.carry_out(at(0), *handle, Some(0x2000), &deletion, tag)
+            .unwrap();
+        let datagram = transmitted(&mut pgw);
+        assert_eq!(datagram.remote, address(sgw));
+        let decoded = decode(&datagram.payload).unwrap();
+        assert_eq!(decoded.header.sequence, 0x80_0060);
+        sent.push(datagram);
+        // The command again is not a second one: the request is under way.
+        pgw.handle_datagram(at(1), from(sgw, octets.clone()));
+        let again = drain(&mut pgw);
+        assert!(matches!(again[..], [Output::Dropped { .. }]), "{again:?}");
+        let refused = pgw.carry_out(at(1), *handle, Some(0x2000), &deletion, tag);
+        assert_eq!(refused, Err(TooMany));
+    }
+    // Sent again while nobody answers.
+    pgw.handle_timeout(at(3_000));
+    assert_eq!(drain(&mut pgw).len(), 2);
+    // Each response ends its own request.
+    let answer = testing::message("gtpv2", "Delete Bearer Response (dedicated)");
+    let mut answer = answer;
+    answer[8..11].copy_from_slice(&[0x80, 0, 0x60]);
+    pgw.handle_datagram(at(3_001), from(OTHER_SGW, answer.clone()));
+    let outputs = drain(&mut pgw);
+    assert!(matches!(outputs[0], Output::Response { tag: 2, .. }));
+    assert_eq!(pgw.outstanding(), 1);
+    pgw.handle_datagram(at(3_002), from(SGW, answer));
+    let outputs = drain(&mut pgw);
+    assert!(matches!(outputs[0], Output::Response { tag: 1, .. }));
 }
 
 /// TS 29.274 §7.7.2.

@@ -46,9 +46,17 @@ impl BearerQos {
 
 const RATE_MAX: u64 = (1 << 40) - 1;
 
-fn rate(r: &mut Reader<'_>) -> Result<u64, Fault> {
+pub(super) fn rate(r: &mut Reader<'_>) -> Result<u64, Fault> {
     let [a, b, c, d, e] = r.array()?;
     Ok(u64::from_be_bytes([0, 0, 0, a, b, c, d, e]))
+}
+
+/// Writes rates of 40 bits each; a greater one saturates.
+pub(super) fn write_rates(out: &mut Vec<u8>, rates: [u64; 4]) {
+    for rate in rates {
+        let [_, _, _, low @ ..] = rate.min(RATE_MAX).to_be_bytes();
+        out.extend(low);
+    }
 }
 
 impl Ie for BearerQos {
@@ -82,14 +90,14 @@ impl Ie for BearerQos {
             | (value.arp.priority_level & 15) << 2
             | u8::from(!value.arp.may_be_preempted);
         out.extend([arp, value.qci.0]);
-        for rate in [
-            value.mbr_uplink_kbps,
-            value.mbr_downlink_kbps,
-            value.gbr_uplink_kbps,
-            value.gbr_downlink_kbps,
-        ] {
-            let [_, _, _, low @ ..] = rate.min(RATE_MAX).to_be_bytes();
-            out.extend(low);
-        }
+        write_rates(
+            out,
+            [
+                value.mbr_uplink_kbps,
+                value.mbr_downlink_kbps,
+                value.gbr_uplink_kbps,
+                value.gbr_downlink_kbps,
+            ],
+        );
     }
 }

@@ -23,3 +23,23 @@ impl Ie for EpsBearerId {
         out.push(value.get());
     }
 }
+
+/// A bearer that may not have its identity yet: zero on the wire.
+#[derive(Debug)]
+pub(crate) enum EpsBearerIdOrZero {}
+
+impl Ie for EpsBearerIdOrZero {
+    const TYPE: u8 = ie_type::EBI;
+    type Value = Option<Ebi>;
+
+    fn decode(r: &mut Reader<'_>) -> Result<Self::Value, Fault> {
+        match r.u8()? & 15 {
+            0 => Ok(None),
+            value => Ebi::new(value).map(Some).map_err(|_| Fault::Value),
+        }
+    }
+
+    fn encode(value: &Self::Value, out: &mut Vec<u8>) {
+        out.push(value.map_or(0, Ebi::get));
+    }
+}

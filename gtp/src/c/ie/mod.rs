@@ -18,6 +18,7 @@ mod ambr;
 mod apn;
 mod apn_restriction;
 mod bearer_context;
+mod bearer_flags;
 mod bearer_qos;
 mod bearer_tft;
 mod cause;
@@ -25,6 +26,7 @@ mod charging_characteristics;
 mod charging_id;
 mod ebi;
 mod f_teid;
+mod flow_qos;
 mod fq_csid;
 mod imsi;
 mod indication;
@@ -33,22 +35,27 @@ mod msisdn;
 mod paa;
 mod pco;
 mod pdn_type;
+mod pti;
 mod rat_type;
 mod recovery;
 mod selection_mode;
 mod serving_network;
 #[cfg(test)]
 mod tests;
+mod traffic_aggregate;
 mod ue_time_zone;
 mod uli;
 
 pub use bearer_context::{
-    BearerContextCreated, BearerContextDeleted, BearerContextModified, BearerContextToBeCreated,
-    BearerContextToBeModified,
+    BearerContextAccepted, BearerContextCreated, BearerContextDeleted, BearerContextModified,
+    BearerContextNamed, BearerContextRequested, BearerContextToBeCreated,
+    BearerContextToBeModified, BearerContextToBeUpdated, BearerContextToChange,
 };
+pub use bearer_flags::BearerFlags;
 pub use bearer_qos::BearerQos;
 pub use cause::{Cause, CauseIe};
 pub use f_teid::{FTeid, FTeidAddr, Interface, PgwAddress};
+pub use flow_qos::FlowQos;
 pub use fq_csid::{CsidNode, FqCsid};
 pub use indication::{Indication, IndicationFlag};
 pub use mei::Mei;
@@ -61,21 +68,23 @@ pub use uli::Uli;
 pub(crate) use ambr::ApnAmbr;
 pub(crate) use apn::AccessPointName;
 pub(crate) use apn_restriction::ApnRestriction;
-pub(crate) use bearer_context::{BearerContext, write_contexts};
+pub(crate) use bearer_context::{BearerContext, write_contexts, write_contexts_at};
 pub(crate) use bearer_tft::BearerTft;
 pub(crate) use charging_characteristics::ChargingCharacteristics;
 pub(crate) use charging_id::ChargingId;
-pub(crate) use ebi::EpsBearerId;
+pub(crate) use ebi::{EpsBearerId, EpsBearerIdOrZero};
 pub(crate) use imsi::ImsiIe;
 pub(crate) use msisdn::MsisdnIe;
 pub(crate) use pco::{
     AdditionalProtocolConfigurationOptions, ExtendedProtocolConfigurationOptions,
     ProtocolConfigurationOptions,
 };
+pub(crate) use pti::ProcedureTransactionId;
 pub(crate) use rat_type::RatType;
 pub(crate) use recovery::Recovery;
 pub(crate) use selection_mode::SelectionMode;
 pub(crate) use serving_network::ServingNetwork;
+pub(crate) use traffic_aggregate::TrafficAggregate;
 
 /// Types of the information elements that are read here, TS 29.274 Table 8.1-1.
 pub mod ie_type {
@@ -103,12 +112,16 @@ pub mod ie_type {
     pub const PAA: u8 = 79;
     /// Bearer Quality of Service.
     pub const BEARER_QOS: u8 = 80;
+    /// Flow Quality of Service.
+    pub const FLOW_QOS: u8 = 81;
     /// RAT Type.
     pub const RAT_TYPE: u8 = 82;
     /// Serving Network.
     pub const SERVING_NETWORK: u8 = 83;
     /// EPS Bearer Level Traffic Flow Template.
     pub const BEARER_TFT: u8 = 84;
+    /// Traffic Aggregate Description.
+    pub const TRAFFIC_AGGREGATE: u8 = 85;
     /// User Location Information.
     pub const ULI: u8 = 86;
     /// Fully Qualified Tunnel Endpoint Identifier.
@@ -119,8 +132,12 @@ pub mod ie_type {
     pub const CHARGING_ID: u8 = 94;
     /// Charging Characteristics.
     pub const CHARGING_CHARACTERISTICS: u8 = 95;
+    /// Bearer Flags.
+    pub const BEARER_FLAGS: u8 = 97;
     /// PDN Type.
     pub const PDN_TYPE: u8 = 99;
+    /// Procedure Transaction ID.
+    pub const PTI: u8 = 100;
     /// UE Time Zone.
     pub const UE_TIME_ZONE: u8 = 114;
     /// APN Restriction.

@@ -8,8 +8,8 @@ use super::presence::{self, ReferencePoint};
 use super::{Reject, contexts};
 use crate::c::ie::{
     BEARERS_MAX, BearerContextDeleted, Cause, CauseIe, EpsBearerId, Ie, Ies,
-    ProtocolConfigurationOptions, Recovery, UeTimeZone, Uli, ie_type, write, write_contexts,
-    write_option,
+    ProcedureTransactionId, ProtocolConfigurationOptions, Recovery, UeTimeZone, Uli, ie_type,
+    write, write_contexts, write_option,
 };
 use crate::octets::Reader;
 
@@ -21,6 +21,10 @@ pub struct DeleteBearerRequest {
     pub linked_ebi: Option<Ebi>,
     /// The dedicated bearers that go, when the connection stays.
     pub ebis: Vec<Ebi>,
+    /// Bearers that a command named and that cannot go.
+    pub failed: Vec<BearerContextDeleted>,
+    /// The number of the UE's request that this carries out.
+    pub pti: Option<u8>,
     /// What the PGW tells the UE.
     pub pco: Option<Vec<u8>>,
     /// Why: for example [`Cause::REACTIVATION_REQUESTED`] or
@@ -39,6 +43,8 @@ impl DeleteBearerRequest {
         Ok(Self {
             linked_ebi: ies.optional::<EpsBearerId>(0),
             ebis,
+            failed: contexts(ies),
+            pti: ies.optional::<ProcedureTransactionId>(0),
             pco: ies.optional::<ProtocolConfigurationOptions>(0),
             cause: ies.optional::<CauseIe>(0).map(|c| c.cause),
         })
@@ -49,6 +55,8 @@ impl DeleteBearerRequest {
         for ebi in &self.ebis {
             write::<EpsBearerId>(out, 1, ebi);
         }
+        write_contexts(out, &self.failed);
+        write_option::<ProcedureTransactionId>(out, 0, self.pti.as_ref());
         write_option::<ProtocolConfigurationOptions>(out, 0, self.pco.as_ref());
         let cause = self.cause.map(CauseIe::new);
         write_option::<CauseIe>(out, 0, cause.as_ref());

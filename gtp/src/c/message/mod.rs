@@ -8,10 +8,16 @@ use super::ie::{BEARERS_MAX, BearerContext, Ies, Recovery, ie_type, write};
 use crate::error::DecodeError;
 use crate::octets::{Reader, patch_length};
 
+mod bearer_resource;
+#[cfg(test)]
+mod bearer_tests;
+mod create_bearer;
 mod create_session;
 mod delete_bearer;
+mod delete_bearer_command;
 mod delete_session;
 mod modify_bearer;
+mod modify_bearer_command;
 mod notification;
 #[cfg(test)]
 mod notification_tests;
@@ -22,11 +28,16 @@ mod presence_tests;
 mod reject;
 #[cfg(test)]
 mod tests;
+mod update_bearer;
 
+pub use bearer_resource::{BearerResourceCommand, BearerResourceFailureIndication};
+pub use create_bearer::{CreateBearerRequest, CreateBearerResponse};
 pub use create_session::{CreateSessionRequest, CreateSessionResponse};
 pub use delete_bearer::{DeleteBearerRequest, DeleteBearerResponse};
+pub use delete_bearer_command::{DeleteBearerCommand, DeleteBearerFailureIndication};
 pub use delete_session::{DeleteSessionRequest, DeleteSessionResponse};
 pub use modify_bearer::{ModifyBearerRequest, ModifyBearerResponse};
+pub use modify_bearer_command::{ModifyBearerCommand, ModifyBearerFailureIndication};
 pub use notification::{
     Acknowledge, ChangeNotificationRequest, ChangeNotificationResponse, ResumeNotification,
     SuspendNotification,
@@ -34,119 +45,167 @@ pub use notification::{
 pub use pdn_connection_set::{DeletePdnConnectionSetRequest, DeletePdnConnectionSetResponse};
 pub use presence::ReferencePoint;
 pub use reject::{Reject, response};
+pub use update_bearer::{UpdateBearerRequest, UpdateBearerResponse};
 
-/// A GTPv2-C message without its header.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Message {
-    /// Echo Request, TS 29.274 §7.1.1.
-    EchoRequest {
-        /// The sender's restart counter.
-        recovery: u8,
-    },
-    /// Echo Response, TS 29.274 §7.1.2.
-    EchoResponse {
-        /// The sender's restart counter.
-        recovery: u8,
-    },
-    /// Version Not Supported Indication, TS 29.274 §7.1.3: a header alone.
-    VersionNotSupported,
-    /// Create Session Request.
-    CreateSessionRequest(Box<CreateSessionRequest>),
-    /// Create Session Response.
-    CreateSessionResponse(CreateSessionResponse),
-    /// Modify Bearer Request.
-    ModifyBearerRequest(ModifyBearerRequest),
-    /// Modify Bearer Response.
-    ModifyBearerResponse(ModifyBearerResponse),
-    /// Delete Session Request.
-    DeleteSessionRequest(DeleteSessionRequest),
-    /// Delete Session Response.
-    DeleteSessionResponse(DeleteSessionResponse),
-    /// Delete Bearer Request.
-    DeleteBearerRequest(DeleteBearerRequest),
-    /// Delete Bearer Response.
-    DeleteBearerResponse(DeleteBearerResponse),
-    /// Change Notification Request.
-    ChangeNotificationRequest(ChangeNotificationRequest),
-    /// Change Notification Response.
-    ChangeNotificationResponse(ChangeNotificationResponse),
-    /// Suspend Notification.
-    SuspendNotification(SuspendNotification),
-    /// Suspend Acknowledge.
-    SuspendAcknowledge(Acknowledge),
-    /// Resume Notification.
-    ResumeNotification(ResumeNotification),
-    /// Resume Acknowledge.
-    ResumeAcknowledge(Acknowledge),
-    /// Delete PDN Connection Set Request.
-    DeletePdnConnectionSetRequest(DeletePdnConnectionSetRequest),
-    /// Delete PDN Connection Set Response.
-    DeletePdnConnectionSetResponse(DeletePdnConnectionSetResponse),
-    /// A message that is not read here.
-    Other {
-        /// Its type.
-        message_type: MessageType,
-        /// Its information elements, unread.
-        elements: Vec<u8>,
-    },
+/// Writes [`Message`] and what depends on its type down from one list: the variant, which has the
+/// name of its struct, and the constant that both the type and its presence rules have. Messages
+/// with a restart counter come first.
+macro_rules! messages {
+    (
+        recovery { $($with:ident($with_struct:ident) = $with_type:ident,)* }
+        without { $($name:ident($struct:ident) = $type:ident,)* }
+    ) => {
+        /// A GTPv2-C message without its header.
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        pub enum Message {
+            /// Echo Request, TS 29.274 §7.1.1.
+            EchoRequest {
+                /// The sender's restart counter.
+                recovery: u8,
+            },
+            /// Echo Response, TS 29.274 §7.1.2.
+            EchoResponse {
+                /// The sender's restart counter.
+                recovery: u8,
+            },
+            /// Version Not Supported Indication, TS 29.274 §7.1.3: a header alone.
+            VersionNotSupported,
+            /// Create Session Request.
+            CreateSessionRequest(Box<CreateSessionRequest>),
+            $(
+                #[doc = concat!("A [`", stringify!($with_struct), "`].")]
+                $with($with_struct),
+            )*
+            $(
+                #[doc = concat!("A [`", stringify!($struct), "`].")]
+                $name($struct),
+            )*
+            /// A message that is not read here.
+            Other {
+                /// Its type.
+                message_type: MessageType,
+                /// Its information elements, unread.
+                elements: Vec<u8>,
+            },
+        }
+
+        impl Message {
+            /// The type in the header.
+            pub const fn message_type(&self) -> MessageType {
+                match self {
+                    Self::EchoRequest { .. } => MessageType::ECHO_REQUEST,
+                    Self::EchoResponse { .. } => MessageType::ECHO_RESPONSE,
+                    Self::VersionNotSupported => MessageType::VERSION_NOT_SUPPORTED,
+                    Self::CreateSessionRequest(_) => MessageType::CREATE_SESSION_REQUEST,
+                    $(Self::$with(_) => MessageType::$with_type,)*
+                    $(Self::$name(_) => MessageType::$type,)*
+                    Self::Other { message_type, .. } => *message_type,
+                }
+            }
+
+            /// The restart counter that the sender put into the message.
+            pub const fn recovery(&self) -> Option<u8> {
+                match self {
+                    Self::EchoRequest { recovery } | Self::EchoResponse { recovery } => {
+                        Some(*recovery)
+                    }
+                    Self::CreateSessionRequest(m) => m.recovery,
+                    $(Self::$with(m) => m.recovery,)*
+                    $(Self::$name(_) => None,)*
+                    Self::VersionNotSupported | Self::Other { .. } => None,
+                }
+            }
+
+            fn decode_known(
+                message_type: MessageType,
+                ies: &Ies<'_>,
+                on: ReferencePoint,
+            ) -> Result<Option<Self>, Reject> {
+                Ok(Some(match message_type {
+                    MessageType::CREATE_SESSION_REQUEST => {
+                        let request = CreateSessionRequest::decode(ies, on)?;
+                        Self::CreateSessionRequest(Box::new(request))
+                    }
+                    $(MessageType::$with_type => Self::$with($with_struct::decode(ies, on)?),)*
+                    $(MessageType::$type => Self::$name($struct::decode(ies, on)?),)*
+                    _ => return Ok(None),
+                }))
+            }
+
+            fn encode(&self, out: &mut Vec<u8>) {
+                match self {
+                    Self::EchoRequest { recovery } | Self::EchoResponse { recovery } => {
+                        write::<Recovery>(out, 0, recovery);
+                    }
+                    Self::VersionNotSupported => {}
+                    Self::CreateSessionRequest(m) => m.encode(out),
+                    $(Self::$with(m) => m.encode(out),)*
+                    $(Self::$name(m) => m.encode(out),)*
+                    Self::Other { elements, .. } => out.extend(elements),
+                }
+            }
+        }
+
+        const fn table(message_type: MessageType) -> Option<&'static [presence::Rule]> {
+            Some(match message_type {
+                MessageType::ECHO_REQUEST | MessageType::ECHO_RESPONSE => presence::ECHO,
+                MessageType::CREATE_SESSION_REQUEST => presence::CREATE_SESSION_REQUEST,
+                $(MessageType::$with_type => presence::$with_type,)*
+                $(MessageType::$type => presence::$type,)*
+                _ => return None,
+            })
+        }
+
+        /// Every type whose elements are read here.
+        pub const KNOWN_TYPES: &[MessageType] = &[
+            MessageType::ECHO_REQUEST,
+            MessageType::ECHO_RESPONSE,
+            MessageType::VERSION_NOT_SUPPORTED,
+            MessageType::CREATE_SESSION_REQUEST,
+            $(MessageType::$with_type,)*
+            $(MessageType::$type,)*
+        ];
+    };
+}
+
+messages! {
+    recovery {
+        CreateSessionResponse(CreateSessionResponse) = CREATE_SESSION_RESPONSE,
+        ModifyBearerRequest(ModifyBearerRequest) = MODIFY_BEARER_REQUEST,
+        ModifyBearerResponse(ModifyBearerResponse) = MODIFY_BEARER_RESPONSE,
+        DeleteSessionResponse(DeleteSessionResponse) = DELETE_SESSION_RESPONSE,
+        CreateBearerResponse(CreateBearerResponse) = CREATE_BEARER_RESPONSE,
+        UpdateBearerResponse(UpdateBearerResponse) = UPDATE_BEARER_RESPONSE,
+        DeleteBearerResponse(DeleteBearerResponse) = DELETE_BEARER_RESPONSE,
+        ModifyBearerFailureIndication(ModifyBearerFailureIndication)
+            = MODIFY_BEARER_FAILURE_INDICATION,
+        DeleteBearerFailureIndication(DeleteBearerFailureIndication)
+            = DELETE_BEARER_FAILURE_INDICATION,
+        BearerResourceFailureIndication(BearerResourceFailureIndication)
+            = BEARER_RESOURCE_FAILURE_INDICATION,
+        DeletePdnConnectionSetResponse(DeletePdnConnectionSetResponse)
+            = DELETE_PDN_CONNECTION_SET_RESPONSE,
+    }
+    without {
+        DeleteSessionRequest(DeleteSessionRequest) = DELETE_SESSION_REQUEST,
+        CreateBearerRequest(CreateBearerRequest) = CREATE_BEARER_REQUEST,
+        UpdateBearerRequest(UpdateBearerRequest) = UPDATE_BEARER_REQUEST,
+        DeleteBearerRequest(DeleteBearerRequest) = DELETE_BEARER_REQUEST,
+        ModifyBearerCommand(ModifyBearerCommand) = MODIFY_BEARER_COMMAND,
+        DeleteBearerCommand(DeleteBearerCommand) = DELETE_BEARER_COMMAND,
+        BearerResourceCommand(BearerResourceCommand) = BEARER_RESOURCE_COMMAND,
+        ChangeNotificationRequest(ChangeNotificationRequest) = CHANGE_NOTIFICATION_REQUEST,
+        ChangeNotificationResponse(ChangeNotificationResponse) = CHANGE_NOTIFICATION_RESPONSE,
+        SuspendNotification(SuspendNotification) = SUSPEND_NOTIFICATION,
+        SuspendAcknowledge(Acknowledge) = SUSPEND_ACKNOWLEDGE,
+        ResumeNotification(ResumeNotification) = RESUME_NOTIFICATION,
+        ResumeAcknowledge(Acknowledge) = RESUME_ACKNOWLEDGE,
+        DeletePdnConnectionSetRequest(DeletePdnConnectionSetRequest)
+            = DELETE_PDN_CONNECTION_SET_REQUEST,
+    }
 }
 
 impl Message {
-    /// The type in the header.
-    pub const fn message_type(&self) -> MessageType {
-        match self {
-            Self::EchoRequest { .. } => MessageType::ECHO_REQUEST,
-            Self::EchoResponse { .. } => MessageType::ECHO_RESPONSE,
-            Self::VersionNotSupported => MessageType::VERSION_NOT_SUPPORTED,
-            Self::CreateSessionRequest(_) => MessageType::CREATE_SESSION_REQUEST,
-            Self::CreateSessionResponse(_) => MessageType::CREATE_SESSION_RESPONSE,
-            Self::ModifyBearerRequest(_) => MessageType::MODIFY_BEARER_REQUEST,
-            Self::ModifyBearerResponse(_) => MessageType::MODIFY_BEARER_RESPONSE,
-            Self::DeleteSessionRequest(_) => MessageType::DELETE_SESSION_REQUEST,
-            Self::DeleteSessionResponse(_) => MessageType::DELETE_SESSION_RESPONSE,
-            Self::DeleteBearerRequest(_) => MessageType::DELETE_BEARER_REQUEST,
-            Self::DeleteBearerResponse(_) => MessageType::DELETE_BEARER_RESPONSE,
-            Self::ChangeNotificationRequest(_) => MessageType::CHANGE_NOTIFICATION_REQUEST,
-            Self::ChangeNotificationResponse(_) => MessageType::CHANGE_NOTIFICATION_RESPONSE,
-            Self::SuspendNotification(_) => MessageType::SUSPEND_NOTIFICATION,
-            Self::SuspendAcknowledge(_) => MessageType::SUSPEND_ACKNOWLEDGE,
-            Self::ResumeNotification(_) => MessageType::RESUME_NOTIFICATION,
-            Self::ResumeAcknowledge(_) => MessageType::RESUME_ACKNOWLEDGE,
-            Self::DeletePdnConnectionSetRequest(_) => {
-                MessageType::DELETE_PDN_CONNECTION_SET_REQUEST
-            }
-            Self::DeletePdnConnectionSetResponse(_) => {
-                MessageType::DELETE_PDN_CONNECTION_SET_RESPONSE
-            }
-            Self::Other { message_type, .. } => *message_type,
-        }
-    }
-
-    /// The restart counter that the sender put into the message.
-    pub const fn recovery(&self) -> Option<u8> {
-        match self {
-            Self::EchoRequest { recovery } | Self::EchoResponse { recovery } => Some(*recovery),
-            Self::CreateSessionRequest(m) => m.recovery,
-            Self::CreateSessionResponse(m) => m.recovery,
-            Self::ModifyBearerRequest(m) => m.recovery,
-            Self::ModifyBearerResponse(m) => m.recovery,
-            Self::DeleteSessionResponse(m) => m.recovery,
-            Self::DeleteBearerResponse(m) => m.recovery,
-            Self::DeletePdnConnectionSetResponse(m) => m.recovery,
-            Self::VersionNotSupported
-            | Self::ChangeNotificationRequest(_)
-            | Self::ChangeNotificationResponse(_)
-            | Self::SuspendNotification(_)
-            | Self::SuspendAcknowledge(_)
-            | Self::ResumeNotification(_)
-            | Self::ResumeAcknowledge(_)
-            | Self::DeletePdnConnectionSetRequest(_)
-            | Self::DeleteSessionRequest(_)
-            | Self::DeleteBearerRequest(_)
-            | Self::Other { .. } => None,
-        }
-    }
-
     fn decode(header: &Header, elements: &[u8], on: ReferencePoint) -> Result<Self, Reject> {
         let other = || Self::Other {
             message_type: header.message_type,
@@ -159,125 +218,48 @@ impl Message {
             });
         };
         let ies = &Ies::parse(elements)?;
-        Ok(match header.message_type {
-            MessageType::ECHO_REQUEST | MessageType::ECHO_RESPONSE => {
-                presence::check(table, on, ies)?;
-                let recovery = ies.mandatory::<Recovery>(0)?;
-                match header.message_type {
-                    MessageType::ECHO_REQUEST => Self::EchoRequest { recovery },
-                    _ => Self::EchoResponse { recovery },
-                }
-            }
-            MessageType::CREATE_SESSION_REQUEST => {
-                Self::CreateSessionRequest(Box::new(CreateSessionRequest::decode(ies, on)?))
-            }
-            MessageType::CREATE_SESSION_RESPONSE => {
-                Self::CreateSessionResponse(CreateSessionResponse::decode(ies, on)?)
-            }
-            MessageType::MODIFY_BEARER_REQUEST => {
-                Self::ModifyBearerRequest(ModifyBearerRequest::decode(ies, on)?)
-            }
-            MessageType::MODIFY_BEARER_RESPONSE => {
-                Self::ModifyBearerResponse(ModifyBearerResponse::decode(ies, on)?)
-            }
-            MessageType::DELETE_SESSION_REQUEST => {
-                Self::DeleteSessionRequest(DeleteSessionRequest::decode(ies, on)?)
-            }
-            MessageType::DELETE_SESSION_RESPONSE => {
-                Self::DeleteSessionResponse(DeleteSessionResponse::decode(ies, on)?)
-            }
-            MessageType::DELETE_BEARER_REQUEST => {
-                Self::DeleteBearerRequest(DeleteBearerRequest::decode(ies, on)?)
-            }
-            MessageType::DELETE_BEARER_RESPONSE => {
-                Self::DeleteBearerResponse(DeleteBearerResponse::decode(ies, on)?)
-            }
-            MessageType::CHANGE_NOTIFICATION_REQUEST => {
-                Self::ChangeNotificationRequest(ChangeNotificationRequest::decode(ies, on)?)
-            }
-            MessageType::CHANGE_NOTIFICATION_RESPONSE => {
-                Self::ChangeNotificationResponse(ChangeNotificationResponse::decode(ies, on)?)
-            }
-            MessageType::SUSPEND_NOTIFICATION => {
-                Self::SuspendNotification(SuspendNotification::decode(ies, on)?)
-            }
-            MessageType::SUSPEND_ACKNOWLEDGE => {
-                Self::SuspendAcknowledge(Acknowledge::decode(ies, on)?)
-            }
-            MessageType::RESUME_NOTIFICATION => {
-                Self::ResumeNotification(ResumeNotification::decode(ies, on)?)
-            }
-            MessageType::RESUME_ACKNOWLEDGE => {
-                Self::ResumeAcknowledge(Acknowledge::decode(ies, on)?)
-            }
-            MessageType::DELETE_PDN_CONNECTION_SET_REQUEST => {
-                Self::DeletePdnConnectionSetRequest(DeletePdnConnectionSetRequest::decode(ies, on)?)
-            }
-            MessageType::DELETE_PDN_CONNECTION_SET_RESPONSE => {
-                Self::DeletePdnConnectionSetResponse(DeletePdnConnectionSetResponse::decode(
-                    ies, on,
-                )?)
-            }
-            _ => other(),
-        })
-    }
-
-    fn encode(&self, out: &mut Vec<u8>) {
-        match self {
-            Self::EchoRequest { recovery } | Self::EchoResponse { recovery } => {
-                write::<Recovery>(out, 0, recovery);
-            }
-            Self::VersionNotSupported => {}
-            Self::CreateSessionRequest(m) => m.encode(out),
-            Self::CreateSessionResponse(m) => m.encode(out),
-            Self::ModifyBearerRequest(m) => m.encode(out),
-            Self::ModifyBearerResponse(m) => m.encode(out),
-            Self::DeleteSessionRequest(m) => m.encode(out),
-            Self::DeleteSessionResponse(m) => m.encode(out),
-            Self::DeleteBearerRequest(m) => m.encode(out),
-            Self::DeleteBearerResponse(m) => m.encode(out),
-            Self::ChangeNotificationRequest(m) => m.encode(out),
-            Self::ChangeNotificationResponse(m) => m.encode(out),
-            Self::SuspendNotification(m) => m.encode(out),
-            Self::SuspendAcknowledge(m) | Self::ResumeAcknowledge(m) => m.encode(out),
-            Self::ResumeNotification(m) => m.encode(out),
-            Self::DeletePdnConnectionSetRequest(m) => m.encode(out),
-            Self::DeletePdnConnectionSetResponse(m) => m.encode(out),
-            Self::Other { elements, .. } => out.extend(elements),
+        if let MessageType::ECHO_REQUEST | MessageType::ECHO_RESPONSE = header.message_type {
+            presence::check(table, on, ies)?;
+            let recovery = ies.mandatory::<Recovery>(0)?;
+            return Ok(match header.message_type {
+                MessageType::ECHO_REQUEST => Self::EchoRequest { recovery },
+                _ => Self::EchoResponse { recovery },
+            });
         }
+        Ok(Self::decode_known(header.message_type, ies, on)?.unwrap_or_else(other))
     }
 }
 
-const fn table(message_type: MessageType) -> Option<&'static [presence::Rule]> {
-    Some(match message_type {
-        MessageType::ECHO_REQUEST | MessageType::ECHO_RESPONSE => presence::ECHO,
-        MessageType::CREATE_SESSION_REQUEST => presence::CREATE_SESSION_REQUEST,
-        MessageType::CREATE_SESSION_RESPONSE => presence::CREATE_SESSION_RESPONSE,
-        MessageType::MODIFY_BEARER_REQUEST => presence::MODIFY_BEARER_REQUEST,
-        MessageType::MODIFY_BEARER_RESPONSE => presence::MODIFY_BEARER_RESPONSE,
-        MessageType::DELETE_SESSION_REQUEST => presence::DELETE_SESSION_REQUEST,
-        MessageType::DELETE_SESSION_RESPONSE => presence::DELETE_SESSION_RESPONSE,
-        MessageType::DELETE_BEARER_REQUEST => presence::DELETE_BEARER_REQUEST,
-        MessageType::DELETE_BEARER_RESPONSE => presence::DELETE_BEARER_RESPONSE,
-        MessageType::CHANGE_NOTIFICATION_REQUEST => presence::CHANGE_NOTIFICATION_REQUEST,
-        MessageType::CHANGE_NOTIFICATION_RESPONSE => presence::CHANGE_NOTIFICATION_RESPONSE,
-        MessageType::SUSPEND_NOTIFICATION => presence::SUSPEND_NOTIFICATION,
-        MessageType::RESUME_NOTIFICATION => presence::RESUME_NOTIFICATION,
-        MessageType::SUSPEND_ACKNOWLEDGE | MessageType::RESUME_ACKNOWLEDGE => presence::ACKNOWLEDGE,
-        MessageType::DELETE_PDN_CONNECTION_SET_REQUEST => {
-            presence::DELETE_PDN_CONNECTION_SET_REQUEST
-        }
-        MessageType::DELETE_PDN_CONNECTION_SET_RESPONSE => {
-            presence::DELETE_PDN_CONNECTION_SET_RESPONSE
-        }
-        _ => return None,
-    })
+/// What the presence rules of a message say of one of its elements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ElementRule {
+    /// The name of its row.
+    pub name: &'static str,
+    /// Its type.
+    pub ie: u8,
+    /// Its instance.
+    pub instance: u8,
+    /// The type and instance of the grouped element that holds it.
+    pub within: Option<(u8, u8)>,
+    /// Whether a message without it is refused on S5/S8.
+    pub is_due: bool,
+}
+
+/// The elements of a message that are read here, in the order of its table; empty for a type that
+/// is not read.
+pub fn element_rules(message_type: MessageType) -> Vec<ElementRule> {
+    table(message_type).map_or_else(Vec::new, presence::element_rules)
 }
 
 /// The Bearer Contexts of a message. The presence rules were checked before; in a response that
 /// refuses they were not, and what cannot be read is left out.
 fn contexts<T: BearerContext>(ies: &Ies<'_>) -> Vec<T> {
-    ies.all(ie_type::BEARER_CONTEXT, 0)
+    contexts_at(ies, 0)
+}
+
+/// As [`contexts`], of another instance.
+fn contexts_at<T: BearerContext>(ies: &Ies<'_>, instance: u8) -> Vec<T> {
+    ies.all(ie_type::BEARER_CONTEXT, instance)
         .take(BEARERS_MAX)
         .filter_map(|octets| Ies::parse(octets).ok())
         .filter_map(|members| T::decode(&members).ok())

@@ -5,11 +5,12 @@ use alloc::vec::Vec;
 use heiiki_types::{Ambr, Ebi, Imsi, Msisdn, PlmnId};
 
 use super::presence::{self, ReferencePoint};
-use super::{Reject, contexts};
+use super::{Reject, contexts, contexts_at};
 use crate::c::ie::{
-    ApnAmbr, ApnRestriction, BearerContextModified, BearerContextToBeModified, CauseIe,
-    EpsBearerId, FTeid, Ies, ImsiIe, Indication, Mei, MsisdnIe, ProtocolConfigurationOptions,
-    RatType, Recovery, ServingNetwork, UeTimeZone, Uli, write, write_contexts, write_option,
+    ApnAmbr, ApnRestriction, BearerContextDeleted, BearerContextModified, BearerContextNamed,
+    BearerContextToBeModified, CauseIe, EpsBearerId, FTeid, Ies, ImsiIe, Indication, Mei, MsisdnIe,
+    ProtocolConfigurationOptions, RatType, Recovery, ServingNetwork, UeTimeZone, Uli, write,
+    write_contexts, write_contexts_at, write_option,
 };
 
 /// Modify Bearer Request, TS 29.274 Table 7.2.7-1: moves the near end of the tunnels.
@@ -33,6 +34,8 @@ pub struct ModifyBearerRequest {
     pub apn_ambr: Option<Ambr>,
     /// The bearers.
     pub bearer_contexts: Vec<BearerContextToBeModified>,
+    /// Bearers that the SGW or the MME could not keep.
+    pub removed: Vec<BearerContextNamed>,
     /// The sender's restart counter.
     pub recovery: Option<u8>,
     /// The UE's local time.
@@ -52,6 +55,7 @@ impl ModifyBearerRequest {
             sender_f_teid: ies.optional::<FTeid>(0),
             apn_ambr: ies.optional::<ApnAmbr>(0),
             bearer_contexts: contexts(ies),
+            removed: contexts_at(ies, 1),
             recovery: ies.optional::<Recovery>(0),
             ue_time_zone: ies.optional::<UeTimeZone>(0),
         })
@@ -66,6 +70,7 @@ impl ModifyBearerRequest {
         write_option::<FTeid>(out, 0, self.sender_f_teid.as_ref());
         write_option::<ApnAmbr>(out, 0, self.apn_ambr.as_ref());
         write_contexts(out, &self.bearer_contexts);
+        write_contexts_at(out, 1, &self.removed);
         write_option::<Recovery>(out, 0, self.recovery.as_ref());
         write_option::<UeTimeZone>(out, 0, self.ue_time_zone.as_ref());
         write_option::<ImsiIe>(out, 0, self.imsi.as_ref());
@@ -87,6 +92,8 @@ pub struct ModifyBearerResponse {
     pub pco: Option<Vec<u8>>,
     /// The bearers.
     pub bearer_contexts: Vec<BearerContextModified>,
+    /// Bearers that the PGW does not have or keep (Bearer Contexts marked for removal).
+    pub marked: Vec<BearerContextDeleted>,
     /// The sender's restart counter.
     pub recovery: Option<u8>,
 }
@@ -101,6 +108,7 @@ impl ModifyBearerResponse {
             apn_restriction: None,
             pco: None,
             bearer_contexts: Vec::new(),
+            marked: Vec::new(),
             recovery: None,
         }
     }
@@ -114,6 +122,7 @@ impl ModifyBearerResponse {
             apn_restriction: ies.optional::<ApnRestriction>(0),
             pco: ies.optional::<ProtocolConfigurationOptions>(0),
             bearer_contexts: contexts(ies),
+            marked: contexts_at(ies, 1),
             recovery: ies.optional::<Recovery>(0),
         })
     }
@@ -125,6 +134,7 @@ impl ModifyBearerResponse {
         write_option::<ApnRestriction>(out, 0, self.apn_restriction.as_ref());
         write_option::<ProtocolConfigurationOptions>(out, 0, self.pco.as_ref());
         write_contexts(out, &self.bearer_contexts);
+        write_contexts_at(out, 1, &self.marked);
         write_option::<Recovery>(out, 0, self.recovery.as_ref());
     }
 }

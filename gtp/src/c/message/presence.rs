@@ -6,15 +6,17 @@
 //! nothing) is listed as optional. In responses only that is asked for without which the receiver
 //! cannot go on: TS 29.274 §6.1.1 asks to be lenient there.
 
+use alloc::vec::Vec;
 use core::fmt;
 
-use super::Reject;
+use super::{ElementRule, Reject};
 use crate::c::ie::{
     AccessPointName, AdditionalProtocolConfigurationOptions, ApnAmbr, ApnRestriction, BEARERS_MAX,
-    BearerQos, BearerTft, CauseIe, ChargingCharacteristics, ChargingId, EpsBearerId,
-    ExtendedProtocolConfigurationOptions, FTeid, Fault, FqCsid, Ie, Ies, ImsiIe, Indication, Mei,
-    MsisdnIe, Paa, PdnType, PgwAddress, ProtocolConfigurationOptions, RatType, Recovery,
-    SelectionMode, ServingNetwork, UeTimeZone, Uli, ie_type, validate,
+    BearerFlags, BearerQos, BearerTft, CauseIe, ChargingCharacteristics, ChargingId, EpsBearerId,
+    EpsBearerIdOrZero, ExtendedProtocolConfigurationOptions, FTeid, Fault, FlowQos, FqCsid, Ie,
+    Ies, ImsiIe, Indication, Mei, MsisdnIe, Paa, PdnType, PgwAddress, ProcedureTransactionId,
+    ProtocolConfigurationOptions, RatType, Recovery, SelectionMode, ServingNetwork,
+    TrafficAggregate, UeTimeZone, Uli, ie_type, validate,
 };
 
 /// The interface that a message came over; some elements are due on one and not on the other.
@@ -82,10 +84,19 @@ const fn optional<T: Ie>(name: &'static str, instance: u8) -> Rule {
 }
 
 const fn grouped(presence: Presence, name: &'static str, members: &'static [Rule]) -> Rule {
+    grouped_at(presence, name, 0, members)
+}
+
+const fn grouped_at(
+    presence: Presence,
+    name: &'static str,
+    instance: u8,
+    members: &'static [Rule],
+) -> Rule {
     Rule {
         name,
         ie: ie_type::BEARER_CONTEXT,
-        instance: 0,
+        instance,
         presence,
         validate: |_| Ok(()),
         members,
@@ -206,9 +217,21 @@ pub(crate) const MODIFY_BEARER_REQUEST: &[Rule] = &[
         "Bearer Contexts to be modified",
         BEARER_CONTEXT_TO_BE_MODIFIED,
     ),
+    grouped_at(
+        Presence::Optional,
+        "Bearer Contexts to be removed",
+        1,
+        BEARER_CONTEXT_NAMED,
+    ),
     optional::<Recovery>("Recovery", 0),
     optional::<UeTimeZone>("UE Time Zone", 0),
     optional::<ImsiIe>("IMSI", 0),
+];
+
+/// Table 7.2.7-3 and Table 7.2.17.1-2.
+const BEARER_CONTEXT_NAMED: &[Rule] = &[
+    mandatory::<EpsBearerId>("EPS Bearer ID", 0),
+    optional::<BearerFlags>("Bearer Flags", 0),
 ];
 
 /// Table 7.2.8-2.
@@ -230,6 +253,12 @@ pub(crate) const MODIFY_BEARER_RESPONSE: &[Rule] = &[
         Presence::Optional,
         "Bearer Contexts modified",
         BEARER_CONTEXT_MODIFIED,
+    ),
+    grouped_at(
+        Presence::Optional,
+        "Bearer Contexts marked for removal",
+        1,
+        BEARER_CONTEXT_WITH_CAUSE,
     ),
     optional::<Recovery>("Recovery", 0),
 ];
@@ -260,12 +289,18 @@ pub(crate) const DELETE_BEARER_REQUEST: &[Rule] = &[
         0,
     ),
     row::<EpsBearerId>(Presence::Unless(ie_type::EBI, 0), "EPS Bearer IDs", 1),
+    grouped(
+        Presence::Optional,
+        "Failed Bearer Contexts",
+        BEARER_CONTEXT_WITH_CAUSE,
+    ),
+    optional::<ProcedureTransactionId>("Procedure Transaction Id (PTI)", 0),
     optional::<ProtocolConfigurationOptions>("Protocol Configuration Options (PCO)", 0),
     optional::<CauseIe>("Cause", 0),
 ];
 
-/// Table 7.2.10.2-2.
-const BEARER_CONTEXT_DELETED: &[Rule] = &[
+/// Table 7.2.8-3, Table 7.2.9.2-2, Table 7.2.10.2-2, Table 7.2.16-2 and Table 7.2.17.2-2.
+pub(super) const BEARER_CONTEXT_WITH_CAUSE: &[Rule] = &[
     mandatory::<EpsBearerId>("EPS Bearer ID", 0),
     mandatory::<CauseIe>("Cause", 0),
 ];
@@ -277,7 +312,7 @@ pub(crate) const DELETE_BEARER_RESPONSE: &[Rule] = &[
     grouped(
         Presence::Optional,
         "Bearer Contexts",
-        BEARER_CONTEXT_DELETED,
+        BEARER_CONTEXT_WITH_CAUSE,
     ),
     optional::<Recovery>("Recovery", 0),
     optional::<ProtocolConfigurationOptions>("Protocol Configuration Options (PCO)", 0),
@@ -319,6 +354,12 @@ pub(crate) const RESUME_NOTIFICATION: &[Rule] = &[
 /// Table 7.4.2-1 and Table 7.4.4-1.
 pub(crate) const ACKNOWLEDGE: &[Rule] = &[mandatory::<CauseIe>("Cause", 0)];
 
+/// Table 7.4.2-1.
+pub(crate) const SUSPEND_ACKNOWLEDGE: &[Rule] = ACKNOWLEDGE;
+
+/// Table 7.4.4-1.
+pub(crate) const RESUME_ACKNOWLEDGE: &[Rule] = ACKNOWLEDGE;
+
 /// Table 7.9.1-1.
 pub(crate) const DELETE_PDN_CONNECTION_SET_REQUEST: &[Rule] = &[
     optional::<FqCsid>("MME-FQ-CSID", 0),
@@ -329,6 +370,155 @@ pub(crate) const DELETE_PDN_CONNECTION_SET_REQUEST: &[Rule] = &[
 /// Table 7.9.2.
 pub(crate) const DELETE_PDN_CONNECTION_SET_RESPONSE: &[Rule] = &[
     mandatory::<CauseIe>("Cause", 0),
+    optional::<Recovery>("Recovery", 0),
+];
+
+/// Table 7.2.3-2. The identity is zero: the MME assigns it.
+const BEARER_CONTEXT_REQUESTED: &[Rule] = &[
+    mandatory::<EpsBearerIdOrZero>("EPS Bearer ID", 0),
+    mandatory::<BearerTft>("TFT", 0),
+    optional::<FTeid>("S1-U SGW F-TEID", 0),
+    s5s8::<FTeid>("S5/8-U PGW F-TEID", 1),
+    mandatory::<BearerQos>("Bearer Level QoS", 0),
+    s5s8::<ChargingId>("Charging Id", 0),
+    optional::<BearerFlags>("Bearer Flags", 0),
+    optional::<ProtocolConfigurationOptions>("Protocol Configuration Options (PCO)", 0),
+];
+
+/// Table 7.2.3-1.
+pub(crate) const CREATE_BEARER_REQUEST: &[Rule] = &[
+    optional::<ProcedureTransactionId>("Procedure Transaction Id (PTI)", 0),
+    mandatory::<EpsBearerId>("Linked EPS Bearer ID (LBI)", 0),
+    optional::<ProtocolConfigurationOptions>("Protocol Configuration Options (PCO)", 0),
+    grouped(
+        Presence::Mandatory,
+        "Bearer Contexts",
+        BEARER_CONTEXT_REQUESTED,
+    ),
+    optional::<Indication>("Indication Flags", 0),
+];
+
+/// Table 7.2.4-2. A bearer that was refused has no tunnel ends.
+const BEARER_CONTEXT_ACCEPTED: &[Rule] = &[
+    mandatory::<EpsBearerIdOrZero>("EPS Bearer ID", 0),
+    mandatory::<CauseIe>("Cause", 0),
+    optional::<FTeid>("S5/8-U SGW F-TEID", 2),
+    optional::<FTeid>("S5/8-U PGW F-TEID", 3),
+    optional::<ProtocolConfigurationOptions>("Protocol Configuration Options (PCO)", 0),
+];
+
+/// Table 7.2.4-1.
+pub(crate) const CREATE_BEARER_RESPONSE: &[Rule] = &[
+    mandatory::<CauseIe>("Cause", 0),
+    grouped(
+        Presence::Mandatory,
+        "Bearer Contexts",
+        BEARER_CONTEXT_ACCEPTED,
+    ),
+    optional::<Recovery>("Recovery", 0),
+    optional::<ProtocolConfigurationOptions>("Protocol Configuration Options (PCO)", 0),
+    optional::<UeTimeZone>("UE Time Zone", 0),
+    optional::<Uli>("User Location Information (ULI)", 0),
+];
+
+/// Table 7.2.15-2.
+const BEARER_CONTEXT_TO_BE_UPDATED: &[Rule] = &[
+    mandatory::<EpsBearerId>("EPS Bearer ID", 0),
+    optional::<BearerTft>("TFT", 0),
+    optional::<BearerQos>("Bearer Level QoS", 0),
+    optional::<BearerFlags>("Bearer Flags", 0),
+    optional::<ProtocolConfigurationOptions>("Protocol Configuration Options (PCO)", 0),
+];
+
+/// Table 7.2.15-1.
+pub(crate) const UPDATE_BEARER_REQUEST: &[Rule] = &[
+    grouped(
+        Presence::Mandatory,
+        "Bearer Contexts",
+        BEARER_CONTEXT_TO_BE_UPDATED,
+    ),
+    optional::<ProcedureTransactionId>("Procedure Transaction Id (PTI)", 0),
+    optional::<ProtocolConfigurationOptions>("Protocol Configuration Options (PCO)", 0),
+    mandatory::<ApnAmbr>("Aggregate Maximum Bit Rate (APN-AMBR)", 0),
+    optional::<Indication>("Indication Flags", 0),
+];
+
+/// Table 7.2.16-1.
+pub(crate) const UPDATE_BEARER_RESPONSE: &[Rule] = &[
+    mandatory::<CauseIe>("Cause", 0),
+    grouped(
+        Presence::Mandatory,
+        "Bearer Contexts",
+        BEARER_CONTEXT_WITH_CAUSE,
+    ),
+    optional::<ProtocolConfigurationOptions>("Protocol Configuration Options (PCO)", 0),
+    optional::<Recovery>("Recovery", 0),
+    optional::<UeTimeZone>("UE Time Zone", 0),
+    optional::<Uli>("User Location Information (ULI)", 0),
+];
+
+/// Table 7.2.5-1.
+pub(crate) const BEARER_RESOURCE_COMMAND: &[Rule] = &[
+    mandatory::<EpsBearerId>("Linked EPS Bearer ID (LBI)", 0),
+    mandatory::<ProcedureTransactionId>("Procedure Transaction Id (PTI)", 0),
+    optional::<FlowQos>("Flow Quality of Service (Flow QoS)", 0),
+    s5s8::<TrafficAggregate>("Traffic Aggregate Description (TAD)", 0),
+    optional::<RatType>("RAT Type", 0),
+    optional::<ServingNetwork>("Serving Network", 0),
+    optional::<Uli>("User Location Information (ULI)", 0),
+    optional::<EpsBearerId>("EPS Bearer ID", 1),
+    optional::<Indication>("Indication Flags", 0),
+    optional::<ProtocolConfigurationOptions>("Protocol Configuration Options (PCO)", 0),
+    optional::<FTeid>("Sender F-TEID for Control Plane", 2),
+];
+
+/// Table 7.2.6-1.
+pub(crate) const BEARER_RESOURCE_FAILURE_INDICATION: &[Rule] = &[
+    mandatory::<CauseIe>("Cause", 0),
+    optional::<EpsBearerId>("Linked EPS Bearer ID (LBI)", 0),
+    optional::<ProcedureTransactionId>("Procedure Transaction Id (PTI)", 0),
+    optional::<Recovery>("Recovery", 0),
+];
+
+/// Table 7.2.14.1-2.
+const BEARER_CONTEXT_TO_CHANGE: &[Rule] = &[
+    mandatory::<EpsBearerId>("EPS Bearer ID", 0),
+    optional::<BearerQos>("Bearer Level QoS", 0),
+];
+
+/// Table 7.2.14.1-1.
+pub(crate) const MODIFY_BEARER_COMMAND: &[Rule] = &[
+    mandatory::<ApnAmbr>("APN-Aggregate Maximum Bit Rate (APN-AMBR)", 0),
+    grouped(
+        Presence::Mandatory,
+        "Bearer Context",
+        BEARER_CONTEXT_TO_CHANGE,
+    ),
+    optional::<FTeid>("Sender F-TEID for Control Plane", 0),
+];
+
+/// Table 7.2.14.2-1.
+pub(crate) const MODIFY_BEARER_FAILURE_INDICATION: &[Rule] = &[
+    mandatory::<CauseIe>("Cause", 0),
+    optional::<Recovery>("Recovery", 0),
+];
+
+/// Table 7.2.17.1-1.
+pub(crate) const DELETE_BEARER_COMMAND: &[Rule] = &[
+    grouped(Presence::Mandatory, "Bearer Contexts", BEARER_CONTEXT_NAMED),
+    optional::<Uli>("User Location Information (ULI)", 0),
+    optional::<UeTimeZone>("UE Time Zone", 0),
+    optional::<FTeid>("Sender F-TEID for Control Plane", 0),
+];
+
+/// Table 7.2.17.2-1.
+pub(crate) const DELETE_BEARER_FAILURE_INDICATION: &[Rule] = &[
+    mandatory::<CauseIe>("Cause", 0),
+    grouped(
+        Presence::Optional,
+        "Bearer Context",
+        BEARER_CONTEXT_WITH_CAUSE,
+    ),
     optional::<Recovery>("Recovery", 0),
 ];
 
@@ -418,4 +608,30 @@ fn check_value(rule: &Rule, on: ReferencePoint, ies: &Ies<'_>) -> Result<(), Rej
 /// Whether the table knows the element.
 pub(crate) fn knows(table: &[Rule], ie: u8, instance: u8) -> bool {
     table.iter().any(|r| r.ie == ie && r.instance == instance)
+}
+
+/// The rows of a table and of its groups.
+pub(crate) fn element_rules(table: &[Rule]) -> Vec<ElementRule> {
+    let mut all = Vec::new();
+    for rule in table {
+        all.push(rule.element(None));
+        let within = Some((rule.ie, rule.instance));
+        all.extend(rule.members.iter().map(|m| m.element(within)));
+    }
+    all
+}
+
+impl Rule {
+    fn element(&self, within: Option<(u8, u8)>) -> ElementRule {
+        ElementRule {
+            name: self.name,
+            ie: self.ie,
+            instance: self.instance,
+            within,
+            is_due: matches!(
+                self.presence,
+                Presence::Mandatory | Presence::Unless(..) | Presence::On(ReferencePoint::S5S8)
+            ),
+        }
+    }
 }

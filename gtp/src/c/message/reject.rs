@@ -1,8 +1,10 @@
 use core::fmt;
 
 use super::{
-    Acknowledge, ChangeNotificationResponse, CreateSessionResponse, DeleteBearerResponse,
-    DeletePdnConnectionSetResponse, DeleteSessionResponse, Message, ModifyBearerResponse,
+    Acknowledge, BearerResourceFailureIndication, ChangeNotificationResponse, CreateBearerResponse,
+    CreateSessionResponse, DeleteBearerFailureIndication, DeleteBearerResponse,
+    DeletePdnConnectionSetResponse, DeleteSessionResponse, Message, ModifyBearerFailureIndication,
+    ModifyBearerResponse, UpdateBearerResponse,
 };
 use crate::c::MessageType;
 use crate::c::ie::{Cause, CauseIe, Fault};
@@ -97,6 +99,21 @@ pub fn response(reject: &Reject, request: MessageType) -> Option<Message> {
         }
         MessageType::DELETE_SESSION_REQUEST => {
             Message::DeleteSessionResponse(DeleteSessionResponse::new(cause))
+        }
+        MessageType::CREATE_BEARER_REQUEST => {
+            Message::CreateBearerResponse(CreateBearerResponse::new(cause))
+        }
+        MessageType::UPDATE_BEARER_REQUEST => {
+            Message::UpdateBearerResponse(UpdateBearerResponse::new(cause))
+        }
+        MessageType::MODIFY_BEARER_COMMAND => {
+            Message::ModifyBearerFailureIndication(ModifyBearerFailureIndication::new(cause))
+        }
+        MessageType::DELETE_BEARER_COMMAND => {
+            Message::DeleteBearerFailureIndication(DeleteBearerFailureIndication::new(cause))
+        }
+        MessageType::BEARER_RESOURCE_COMMAND => {
+            Message::BearerResourceFailureIndication(BearerResourceFailureIndication::new(cause))
         }
         MessageType::DELETE_BEARER_REQUEST => {
             Message::DeleteBearerResponse(DeleteBearerResponse::new(cause))
