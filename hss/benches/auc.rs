@@ -48,10 +48,10 @@ fn vectors(c: &mut Criterion) {
             black_box(EpsVector::new(&sim, a.rand, a.sqn, a.amf, a.plmn))
         });
     });
-    group.throughput(Throughput::Elements(8));
-    group.bench_function("batch_of_8", |b| {
+    group.throughput(Throughput::Elements(16));
+    group.bench_function("batch_of_16", |b| {
         b.iter(|| {
-            let asks: [_; 8] = from_fn(|_| ask());
+            let asks: [_; 16] = from_fn(|_| ask());
             black_box(EpsVector::batch(asks))
         });
     });

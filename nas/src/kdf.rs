@@ -9,7 +9,7 @@ use crate::security::{Eea, Eia};
 
 mod kasme;
 
-pub use kasme::{KasmeInputs, kasme, kasmes};
+pub use kasme::{BATCH, KasmeInputs, kasme, kasmes};
 
 const KENB: u8 = 0x11;
 const NH: u8 = 0x12;

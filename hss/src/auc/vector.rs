@@ -1,5 +1,6 @@
 //! EPS authentication vectors, TS 33.401 §6.1.1 and §A.2.
 
+pub use heiiki_nas::kdf::BATCH;
 use heiiki_nas::kdf::{self, KasmeInputs};
 use heiiki_types::{Key128, Key256, PlmnId};
 
@@ -58,7 +59,7 @@ impl EpsVector {
     }
 
     /// One vector each for several SIMs: the same as [`new`](Self::new) for each in less time,
-    /// since the steps of one SIM fill the waits of another. Eight at once are enough.
+    /// since the steps of one SIM fill the waits of another; best in multiples of [`BATCH`].
     #[must_use]
     pub fn batch<const N: usize>(asks: [VectorInputs<'_>; N]) -> [Self; N] {
         let lanes = asks.map(Lane::new);
@@ -169,9 +170,9 @@ mod tests {
         let mut rng = heiiki_types::Rng::from_seed(0xba7c);
         let plmns = ["00101", "99970", "310410"].map(|p| p.parse().unwrap());
         for round in 0..200 {
-            let keys: [(Key128, Key128); 8] =
+            let keys: [(Key128, Key128); BATCH] =
                 from_fn(|_| (Key128::new(rng.octets()), Key128::new(rng.octets())));
-            let asks: [VectorInputs<'_>; 8] = from_fn(|i| VectorInputs {
+            let asks: [VectorInputs<'_>; BATCH] = from_fn(|i| VectorInputs {
                 k: &keys[i].0,
                 opc: &keys[i].1,
                 rand: rng.octets(),

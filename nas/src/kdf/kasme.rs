@@ -2,12 +2,18 @@
 //!
 //! HMAC-SHA-256 of 14 octets under a key of 32 is four compressions of one block each. Two begin
 //! from constants and do not wait for each other, nor do those of different SIMs; a processor
-//! overlaps them when they stand side by side, which a general HMAC does not let them.
+//! overlaps them when they stand side by side, which a general HMAC does not let them. Where it has
+//! 512-bit registers, the compressions of sixteen SIMs go through them together.
 
 use core::array::from_fn;
 
 use heiiki_types::{Key128, Key256, PlmnId};
 use sha2::block_api::compress256;
+
+#[cfg(all(feature = "std", any(target_arch = "x86", target_arch = "x86_64")))]
+mod lanes;
+#[cfg(all(feature = "std", any(target_arch = "x86", target_arch = "x86_64")))]
+mod sixteen;
 
 /// FC of KASME.
 const FC: u8 = 0x10;
@@ -40,13 +46,17 @@ pub struct KasmeInputs<'a> {
 
 /// KASME from CK and IK, bound to the serving network.
 pub fn kasme(ck: &Key128, ik: &Key128, plmn: PlmnId, sqn_xor_ak: [u8; 6]) -> Key256 {
-    let [key] = kasmes([KasmeInputs {
+    let mut lane = Lane::new();
+    let input = KasmeInputs {
         ck,
         ik,
         plmn,
         sqn_xor_ak,
-    }]);
-    key
+    };
+    lane.absorb_key(&input);
+    lane.absorb_message(&input);
+    lane.absorb_digest();
+    Key256::new(octets(&lane.outer))
 }
 
 /// What holds secrets between the steps.
@@ -65,30 +75,62 @@ impl Drop for Lane {
     }
 }
 
-/// Several at once, for SIMs that have nothing to do with each other. More than eight or so gain
-/// nothing more.
+/// Several at once, for SIMs that have nothing to do with each other; best in multiples of
+/// [`BATCH`].
 #[must_use]
 pub fn kasmes<const N: usize>(inputs: [KasmeInputs<'_>; N]) -> [Key256; N] {
-    let mut lanes: [Lane; N] = from_fn(|_| Lane {
-        inner: INITIAL,
-        outer: INITIAL,
-        block: [0; 64],
-    });
-    for (lane, input) in lanes.iter_mut().zip(&inputs) {
-        lane.absorb_key(input);
+    let mut keys = inputs.map(|_| Key256::new([0; 32]));
+    let (batches, rest) = inputs.as_chunks::<BATCH>();
+    let (places, last) = keys.as_chunks_mut::<BATCH>();
+    for (places, inputs) in places.iter_mut().zip(batches) {
+        if !together(places, inputs) {
+            side_by_side(places, inputs);
+        }
     }
-    for (lane, input) in lanes.iter_mut().zip(&inputs) {
-        lane.absorb_message(input);
+    side_by_side(last, rest);
+    keys
+}
+
+/// How many SIMs go well together.
+pub const BATCH: usize = 16;
+
+/// Sixteen at once; no, where the processor has nothing for it.
+#[cfg(all(feature = "std", any(target_arch = "x86", target_arch = "x86_64")))]
+fn together(keys: &mut [Key256; BATCH], inputs: &[KasmeInputs<'_>; BATCH]) -> bool {
+    sixteen::kasmes(keys, inputs)
+}
+
+#[cfg(not(all(feature = "std", any(target_arch = "x86", target_arch = "x86_64"))))]
+const fn together(_: &mut [Key256; BATCH], _: &[KasmeInputs<'_>; BATCH]) -> bool {
+    false
+}
+
+/// With the instructions for one hash, up to eight at a time: more would only leave the cache.
+fn side_by_side(keys: &mut [Key256], inputs: &[KasmeInputs<'_>]) {
+    for (keys, inputs) in keys.chunks_mut(8).zip(inputs.chunks(8)) {
+        let mut lanes: [Lane; 8] = from_fn(|_| Lane::new());
+        for (lane, input) in lanes.iter_mut().zip(inputs) {
+            lane.absorb_key(input);
+        }
+        for (lane, input) in lanes.iter_mut().zip(inputs) {
+            lane.absorb_message(input);
+        }
+        for ((lane, key), _) in lanes.iter_mut().zip(keys).zip(inputs) {
+            lane.absorb_digest();
+            *key = Key256::new(octets(&lane.outer));
+        }
     }
-    for lane in &mut lanes {
-        lane.absorb_digest();
-    }
-    lanes
-        .each_ref()
-        .map(|lane| Key256::new(octets(&lane.outer)))
 }
 
 impl Lane {
+    const fn new() -> Self {
+        Self {
+            inner: INITIAL,
+            outer: INITIAL,
+            block: [0; 64],
+        }
+    }
+
     #[inline]
     fn absorb_key(&mut self, input: &KasmeInputs<'_>) {
         // Whole words: a store of single octets would hold up the load that follows.

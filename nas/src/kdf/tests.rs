@@ -32,27 +32,37 @@ fn kasme_of_the_public_sets() {
     }
 }
 
-/// The same function by way of a general HMAC.
+/// The same function by way of a general HMAC, in every place of batches that are full and not.
 #[test]
 fn kasmes_agree_with_a_general_hmac() {
     let mut rng = heiiki_types::Rng::from_seed(0x33_401);
-    for _ in 0..500 {
-        let keys: [(Key128, Key128); 5] =
-            core::array::from_fn(|_| (Key128::new(rng.octets()), Key128::new(rng.octets())));
-        let plmn: PlmnId = "44010".parse().unwrap();
-        let hidden: [[u8; 6]; 5] = core::array::from_fn(|_| rng.octets());
-        let inputs = core::array::from_fn::<_, 5, _>(|i| KasmeInputs {
-            ck: &keys[i].0,
-            ik: &keys[i].1,
-            plmn,
-            sqn_xor_ak: hidden[i],
-        });
-        for (key, input) in kasmes(inputs).iter().zip(&inputs) {
-            let both = [*input.ck.expose(), *input.ik.expose()].concat();
-            let network = plmn.octets();
-            let parameters = [network.as_slice(), &input.sqn_xor_ak];
-            assert_eq!(*key.expose(), derive(&both, 0x10, parameters));
-        }
+    for _ in 0..100 {
+        agree::<1>(&mut rng);
+        agree::<5>(&mut rng);
+        agree::<{ BATCH }>(&mut rng);
+        agree::<{ 2 * BATCH + 9 }>(&mut rng);
+    }
+}
+
+fn agree<const N: usize>(rng: &mut heiiki_types::Rng) {
+    let keys: [(Key128, Key128); N] =
+        core::array::from_fn(|_| (Key128::new(rng.octets()), Key128::new(rng.octets())));
+    let plmns = ["44010", "00101", "310410"].map(|p| p.parse::<PlmnId>().unwrap());
+    let hidden: [[u8; 6]; N] = core::array::from_fn(|_| rng.octets());
+    let inputs = core::array::from_fn::<_, N, _>(|i| KasmeInputs {
+        ck: &keys[i].0,
+        ik: &keys[i].1,
+        plmn: plmns[i % 3],
+        sqn_xor_ak: hidden[i],
+    });
+    for (key, input) in kasmes(inputs).iter().zip(&inputs) {
+        let both = [*input.ck.expose(), *input.ik.expose()].concat();
+        let network = input.plmn.octets();
+        let parameters = [network.as_slice(), &input.sqn_xor_ak];
+        let expected = derive(&both, 0x10, parameters);
+        assert_eq!(*key.expose(), expected);
+        let alone = kasme(input.ck, input.ik, input.plmn, input.sqn_xor_ak);
+        assert_eq!(*alone.expose(), expected);
     }
 }
 

@@ -16,7 +16,7 @@ use super::table::Row;
 /// Vectors between two looks at the clock.
 const LOT: usize = 1_024;
 /// SIMs of a batch.
-const BATCH: usize = 8;
+const BATCH: usize = heiiki_hss::auc::vector::BATCH;
 /// SIMs that take turns: more than the first cache holds.
 const SIMS: usize = 4_096;
 
@@ -65,7 +65,7 @@ pub(super) fn measure(sims: &Sims, runs: u32, time: Duration) -> Vec<Row> {
     }
     vec![
         Row::new("EPS vectors with KASME, single", "1/s", single),
-        Row::new("EPS vectors with KASME, batches of 8 SIMs", "1/s", batch),
+        Row::new("EPS vectors with KASME, batches of 16 SIMs", "1/s", batch),
     ]
 }
 
