@@ -8,8 +8,8 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use heiiki_types::{Apn, Imsi, Prefix, Prefix64, Protections, UeAddresses};
 
 use super::{
-    AccessId, ApnConfig, CheckedPrefix, DeclaredPrefix, DeclaredPrefixes, PgwConfig, PrefixRefusal,
-    TenantConfig, TenantId, Tokens,
+    AccessId, ApnConfig, Authentication, CheckedPrefix, DeclaredPrefix, DeclaredPrefixes, Families,
+    PgwConfig, PrefixRefusal, TenantConfig, TenantId, Tokens, User,
 };
 use crate::address_set::AddressSet;
 use crate::egress::ClosedEgress;
@@ -65,6 +65,16 @@ pub enum Mistake {
     Tokens,
     /// An IPv4 link has an MTU of 576 to 9000.
     Mtu,
+    /// An access point that hands out IPv6 needs a pool of it.
+    NoPoolV6,
+    /// A list of users is empty, or has a name twice, or one without a password.
+    Users,
+    /// A network behind a UE is not within the declared prefixes of its tenant.
+    RouteOutside,
+    /// A network behind a UE overlaps a pool, a host, another such network or the core.
+    RouteOverlap,
+    /// A SIM has too many networks behind its UE.
+    Routes,
 }
 
 impl fmt::Display for Mistake {
@@ -89,6 +99,15 @@ impl fmt::Display for Mistake {
             Self::Tokens => f.write_str("the tokens are three different texts, none empty"),
             Self::Quarantine => f.write_str("it is not within the declared prefixes of its tenant"),
             Self::Mtu => f.write_str("an MTU is 576 to 9000 octets"),
+            Self::NoPoolV6 => f.write_str("to hand out IPv6 it needs a pool of IPv6"),
+            Self::Users => f.write_str("users have different names, and all of them a password"),
+            Self::RouteOutside => {
+                f.write_str("it is not within the declared prefixes of its tenant")
+            }
+            Self::RouteOverlap => {
+                f.write_str("it overlaps a pool, a host, another route of its tenant or the core")
+            }
+            Self::Routes => f.write_str("one SIM has at most 16 routes at an access point"),
         }
     }
 }
@@ -142,6 +161,23 @@ impl Access {
             .is_some_and(|(first, last)| first < prefix.to_bits() && prefix.to_bits() <= last)
     }
 
+    /// Which addresses are handed out.
+    pub(crate) fn families(&self) -> Families {
+        match (self.config.families, self.pool_v6) {
+            (None, Some(_)) => Families::Both,
+            (Some(families), Some(_)) => families,
+            (_, None) => Families::V4,
+        }
+    }
+
+    /// Whether an address, or the prefix that it begins, can be one SIM's.
+    pub(crate) fn may_reserve(&self, address: IpAddr) -> bool {
+        match address {
+            IpAddr::V4(address) => self.is_static(address),
+            IpAddr::V6(address) => self.has_prefix(Prefix64::of(address)),
+        }
+    }
+
     /// Whether a session can have these addresses.
     pub(crate) fn has(&self, addresses: UeAddresses) -> bool {
         let v4 = |a| self.is_dynamic(a) || self.is_static(a);
@@ -178,7 +214,7 @@ impl Access {
             .chain(self.static_range.filter(beside))
     }
 
-    fn prefixes(&self) -> impl Iterator<Item = Prefix> {
+    pub(super) fn prefixes(&self) -> impl Iterator<Item = Prefix> {
         [self.config.pool]
             .into_iter()
             .chain(self.config.static_range)
@@ -198,10 +234,10 @@ pub struct Network {
     pub(crate) index_bits: u8,
 }
 
-struct Check<'a> {
-    config: &'a PgwConfig,
+pub(super) struct Check<'a> {
+    pub(super) config: &'a PgwConfig,
     errors: Vec<ConfigError>,
-    core: Vec<Prefix>,
+    pub(super) core: Vec<Prefix>,
 }
 
 impl Network {
@@ -220,6 +256,7 @@ impl Network {
         let accesses = check.accesses();
         let mut tenants = check.tenants(&accesses);
         check.hosts(&tenants, &accesses);
+        check.routes(&tenants, &accesses);
         if !check.errors.is_empty() {
             return Err(check.errors);
         }
@@ -278,13 +315,19 @@ fn join(tenants: &mut [Tenant], accesses: &[Access]) {
     }
 }
 
+fn are_users(users: &[User]) -> bool {
+    let mut names = BTreeSet::new();
+    let good = |u: &User| !u.name.is_empty() && !u.password.expose().is_empty();
+    !users.is_empty() && users.iter().all(|u| good(u) && names.insert(&u.name))
+}
+
 fn is_label(label: &str) -> bool {
     let inner = |c: u8| c.is_ascii_alphanumeric() || c == b'-';
     (1..=63).contains(&label.len()) && label.bytes().all(inner)
 }
 
 impl Check<'_> {
-    fn wrong(&mut self, path: String, mistake: Mistake) {
+    pub(super) fn wrong(&mut self, path: String, mistake: Mistake) {
         self.errors.push(ConfigError { path, mistake });
     }
 
@@ -447,6 +490,14 @@ impl Check<'_> {
             Some(pool) => Some(self.pool_v6(format!("apns[{i}].pool_v6"), tenant, pool)?),
             None => None,
         };
+        if pool_v6.is_none() && matches!(apn.families, Some(Families::V6 | Families::Both)) {
+            self.wrong(format!("apns[{i}].families"), Mistake::NoPoolV6);
+        }
+        if let Authentication::Users(users) = &apn.authentication
+            && !are_users(users)
+        {
+            self.wrong(format!("apns[{i}].authentication"), Mistake::Users);
+        }
         let access = Access {
             pool_v6,
             config: apn.clone(),
@@ -488,6 +539,15 @@ impl Check<'_> {
             if !access.is_static(*address) && !access.is_dynamic(*address) {
                 self.wrong(path, Mistake::NotInPool);
             } else if !seen.insert(*address) {
+                self.wrong(path, Mistake::Duplicate);
+            }
+        }
+        let mut seen = BTreeSet::new();
+        for (imsi, prefix) in &access.config.reservations_v6 {
+            let path = format!("apns[{i}].reservations_v6[{imsi}]");
+            if !access.has_prefix(*prefix) {
+                self.wrong(path, Mistake::NotInPool);
+            } else if !seen.insert(*prefix) {
                 self.wrong(path, Mistake::Duplicate);
             }
         }

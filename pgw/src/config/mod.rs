@@ -9,13 +9,16 @@ use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use heiiki_gtp::c;
-use heiiki_types::{Ambr, Apn, Duration, Imsi, Prefix, Protections, Token};
+use heiiki_types::{Ambr, Apn, Duration, Imsi, Prefix, Prefix64, Protections, Token};
 
 use crate::egress::OpenLabEgress;
 
+mod access;
 mod check;
 mod declared;
+mod routes;
 
+pub use access::{Authentication, Families, FramedRoute, User};
 pub(crate) use check::Access;
 pub use check::Network;
 pub use check::{ConfigError, Mistake};
@@ -143,10 +146,22 @@ pub struct ApnConfig {
     pub static_range: Option<Prefix>,
     /// Addresses that belong to a SIM whether or not it asks.
     pub reservations: BTreeMap<Imsi, Ipv4Addr>,
+    /// Prefixes that belong to a SIM whether or not it asks.
+    pub reservations_v6: BTreeMap<Imsi, Prefix64>,
+    /// What is handed out; without it IPv4, and IPv6 where there is a pool of it.
+    pub families: Option<Families>,
     /// Name servers that the UE is told.
     pub dns: Vec<Ipv4Addr>,
     /// Name servers of IPv6 that the UE is told, in Router Advertisements too.
     pub dns_v6: Vec<Ipv6Addr>,
+    /// P-CSCFs that the UE is told, for voice over IP.
+    pub p_cscf_v4: Vec<Ipv4Addr>,
+    /// P-CSCFs of IPv6 that the UE is told.
+    pub p_cscf_v6: Vec<Ipv6Addr>,
+    /// How the name and the password that a UE sends are answered.
+    pub authentication: Authentication,
+    /// Networks behind the UEs.
+    pub routes: Vec<FramedRoute>,
     /// The link MTU that the UE is told, octets.
     pub mtu: u16,
     /// APN Restriction, TS 29.274 §8.57; 4 is a corporate network that bears no second APN.
@@ -294,8 +309,14 @@ impl ApnConfig {
             pool_v6: None,
             static_range: None,
             reservations: BTreeMap::new(),
+            reservations_v6: BTreeMap::new(),
+            families: None,
             dns: Vec::new(),
             dns_v6: Vec::new(),
+            p_cscf_v4: Vec::new(),
+            p_cscf_v6: Vec::new(),
+            authentication: Authentication::None,
+            routes: Vec::new(),
             mtu: 1400,
             apn_restriction: 4,
             ambr: None,

@@ -1,65 +1,26 @@
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::net::{IpAddr, Ipv4Addr};
+use core::net::IpAddr;
 
 use heiiki_gtp::c::{
-    BearerContextCreated, BearerContextToBeCreated, Cause, CreateSessionRequest,
-    CreateSessionResponse, FTeid, Header, IndicationFlag, Interface, Message, Paa, PdnType, Reject,
-    RequestHandle, ie_type,
+    BearerContextCreated, Cause, CreateSessionRequest, CreateSessionResponse, FTeid, Header,
+    Interface, Message, Paa, Reject, RequestHandle,
 };
-use heiiki_gtp::pco::{Form, Offer, Pco};
-use heiiki_types::{Ambr, Imsi, Now, Record, UeAddresses};
+use heiiki_types::{Imsi, Now, Record, UeAddresses};
 
+use super::admission::{Options, Wanted, limit};
 use super::pool::{Lease, NoAddress};
 use super::procedure::{Parked, Procedure, Removal, Ticket};
-use super::session::{Live, Session, State, TunnelEnd};
+use super::session::{Csid, Live, Location, Session, State};
 use super::start::live_row;
 use super::{Control, journal};
-use crate::config::{Access, AccessId, SelectionMode};
+use crate::config::Access;
 use crate::event::{EndReason, Event};
 use crate::user_plane::{SessionId, Slot, Update};
 
 /// Requests that wait for one removal.
 const PARKED: usize = 16;
-
-/// A request that passed every check that needs no resource.
-#[derive(Clone, Copy, Debug)]
-struct Wanted {
-    imsi: Imsi,
-    access: AccessId,
-    sgw_c: TunnelEnd,
-    sgw_u: TunnelEnd,
-    address: Option<Ipv4Addr>,
-    cause: Cause,
-}
-
-const fn wrong(cause: Cause, ie: (u8, u8), why: &'static str) -> Reject {
-    Reject {
-        cause,
-        ie: Some(ie),
-        why,
-    }
-}
-
-const fn end(f_teid: &FTeid) -> TunnelEnd {
-    TunnelEnd {
-        address: f_teid.address.ip(),
-        teid: f_teid.teid,
-    }
-}
-
-/// Whether an access point with this APN Restriction may join sessions whose strictest one is
-/// `maximum`, TS 29.274 Table 8.57-1.
-const fn restriction_fits(maximum: u8, own: u8) -> bool {
-    match maximum {
-        0 => true,
-        1 => own <= 3,
-        2 => own <= 2,
-        3 => own <= 1,
-        _ => own == 0,
-    }
-}
 
 impl Control {
     /// Create Session Request, TS 29.274 §7.2.1.
@@ -133,106 +94,6 @@ impl Control {
         });
     }
 
-    fn check_create(
-        &self,
-        handle: RequestHandle,
-        request: &CreateSessionRequest,
-    ) -> Result<Wanted, Reject> {
-        let imsi = request.imsi.ok_or(wrong(
-            Cause::CONDITIONAL_IE_MISSING,
-            (ie_type::IMSI, 0),
-            "IMSI",
-        ))?;
-        let unauthenticated =
-            |i| heiiki_gtp::c::Indication::has(i, IndicationFlag::UNAUTHENTICATED_IMSI);
-        if request.indication.as_ref().is_some_and(unauthenticated) {
-            let cause = Cause::USER_AUTHENTICATION_FAILED;
-            return Err(Reject::new(cause, "the IMSI is not authenticated"));
-        }
-        let source = handle.remote.ip();
-        let sgw_c = self.sgw_end(source, &request.sender_f_teid, Interface::S5S8_SGW_GTPC)?;
-        let (access_id, access) = self.network.access_of(&request.apn).ok_or(wrong(
-            Cause::MISSING_OR_UNKNOWN_APN,
-            (ie_type::APN, 0),
-            "unknown APN",
-        ))?;
-        let mode = request.selection_mode.ok_or(wrong(
-            Cause::CONDITIONAL_IE_MISSING,
-            (ie_type::SELECTION_MODE, 0),
-            "Selection Mode",
-        ))?;
-        if !access.config.selection_modes.contains(&SelectionMode(mode)) {
-            let cause = Cause::APN_ACCESS_DENIED_NO_SUBSCRIPTION;
-            return Err(Reject::new(cause, "the subscription does not have the APN"));
-        }
-        let maximum = request.maximum_apn_restriction.unwrap_or(0);
-        if !restriction_fits(maximum, access.config.apn_restriction) {
-            let cause = Cause::APN_RESTRICTION_TYPE_INCOMPATIBLE;
-            return Err(Reject::new(
-                cause,
-                "the UE has sessions that this APN does not bear",
-            ));
-        }
-        let cause = grant(request)?;
-        let bearer = default_bearer(request)?;
-        let bearer_ie = (ie_type::BEARER_CONTEXT, 0);
-        let sgw_u = bearer.s5s8_u_sgw_f_teid.as_ref();
-        let sgw_u = sgw_u.ok_or(Reject {
-            cause: Cause::CONDITIONAL_IE_MISSING,
-            ie: Some(bearer_ie),
-            why: "S5/S8-U SGW F-TEID",
-        })?;
-        let sgw_u = self.sgw_end(source, sgw_u, Interface::S5S8_SGW_GTPU)?;
-        let address = request.paa.and_then(Paa::v4);
-        Ok(Wanted {
-            imsi,
-            access: access_id,
-            sgw_c,
-            sgw_u,
-            address: address.filter(|a| !a.is_unspecified()),
-            cause,
-        })
-    }
-
-    /// The end that an F-TEID names, if it is of the right kind and the sending SGW's own: nobody
-    /// may point a tunnel, and what is in it, at somebody else.
-    ///
-    /// The control plane is where the request comes from. The user plane may be at another address:
-    /// one of the same entry on the list of SGWs, which is not another SGW that has sessions here.
-    pub(super) fn sgw_end(
-        &self,
-        source: IpAddr,
-        f_teid: &FTeid,
-        interface: Interface,
-    ) -> Result<TunnelEnd, Reject> {
-        let end = end(f_teid);
-        let is_control = interface == Interface::S5S8_SGW_GTPC;
-        let ie = if is_control {
-            (ie_type::F_TEID, 0)
-        } else {
-            (ie_type::BEARER_CONTEXT, 0)
-        };
-        if f_teid.interface != interface {
-            return Err(wrong(
-                Cause::MANDATORY_IE_INCORRECT,
-                ie,
-                "F-TEID of another interface",
-            ));
-        }
-        let is_own = end.address == source
-            || !is_control
-                && self.is_same_entry(source, end.address)
-                && self.sessions.of_sgw(end.address).next().is_none();
-        if !is_own {
-            return Err(wrong(
-                Cause::MANDATORY_IE_INCORRECT,
-                ie,
-                "F-TEID that is not the sender's own",
-            ));
-        }
-        Ok(end)
-    }
-
     /// The session that this very request made already: the SGW names the same ends of the same
     /// tunnels. Its answer was lost, and the gateway has restarted since and remembers no
     /// transaction; or the request was held up on its way until then.
@@ -245,9 +106,7 @@ impl Control {
                 && l.access == wanted.access
                 && Some(session.ebi) == ebi
                 && (session.sgw_c, session.sgw_u) == (wanted.sgw_c, wanted.sgw_u)
-                && wanted
-                    .address
-                    .is_none_or(|a| Some(a) == session.addresses.v4())
+                && wanted.is_met_by(session.addresses)
         };
         self.sessions.of_imsi(wanted.imsi).find(made).cloned()
     }
@@ -261,8 +120,9 @@ impl Control {
         live: &Live,
     ) {
         let access = self.network.access(live.access);
-        let pco = access.and_then(|access| answer_pco(request.pco.as_deref()?, access));
-        let response = self.create_response(live, wanted.cause, pco);
+        let addresses = live.session.addresses;
+        let options = access.map(|a| Options::answer(a, request, addresses, wanted.verdict));
+        let response = self.create_response(live, wanted.cause, options.unwrap_or_default());
         let teid = Some(live.session.sgw_c.teid.get());
         let message = Message::CreateSessionResponse(response);
         self.endpoint.respond(now.at, handle, teid, &message);
@@ -272,7 +132,8 @@ impl Control {
     /// Begins to remove the sessions that a request takes the place of, and says what to wait for.
     ///
     /// The same IMSI with the same default bearer is a session that the SGW has lost
-    /// (TS 29.274 §7.2.1). So is one at the same access point: a SIM has one session there.
+    /// (TS 29.274 §7.2.1). So is one at the same access point with an address of the same family:
+    /// [`check_create`](Self::check_create) has refused a second one of the same SGW.
     fn replace_stale(
         &mut self,
         now: Now,
@@ -280,7 +141,10 @@ impl Control {
         request: &CreateSessionRequest,
     ) -> Option<Ticket> {
         let ebi = request.bearer_contexts.first().map(|b| b.ebi);
-        let stale = |l: &&Live| Some(l.session.ebi) == ebi || l.access == wanted.access;
+        let stale = |l: &&Live| {
+            Some(l.session.ebi) == ebi
+                || l.access == wanted.access && wanted.overlaps(l.session.addresses)
+        };
         let mut stay = Vec::new();
         for live in self.sessions.of_imsi(wanted.imsi).filter(stale) {
             match live.state {
@@ -329,7 +193,7 @@ impl Control {
             imei: request.mei.map(|mei| mei.imei),
             apn: access.config.apn.clone(),
             ebi: bearer.ebi,
-            addresses: lease.address.into(),
+            addresses: lease.addresses,
             teid_c,
             teid_u,
             sgw_c: wanted.sgw_c,
@@ -339,6 +203,10 @@ impl Control {
             arp: bearer.bearer_qos.arp,
             ambr: limit(request.apn_ambr, access.config.ambr),
             rat_type: request.rat_type,
+            location: Location::of(request.uli.as_ref()),
+            mme_csid: request.mme_csid.as_ref().and_then(Csid::of),
+            sgw_csid: request.sgw_csid.as_ref().and_then(Csid::of),
+            suspended: false,
             created: now.wall,
         };
         let mut rows: Vec<Record> = mark.into_iter().collect();
@@ -352,15 +220,13 @@ impl Control {
         };
         let update = Update::Install(Arc::new(self.entry(&live)));
         self.sessions.insert(live);
+        let options = Options::answer(&access, request, lease.addresses, wanted.verdict);
         let procedure = Procedure::Create {
             handle,
             slot,
             id,
             cause: wanted.cause,
-            pco: request
-                .pco
-                .as_deref()
-                .and_then(|pco| answer_pco(pco, &access)),
+            options: Box::new(options),
         };
         let ticket = self.begin(procedure);
         self.broadcast(ticket, &update);
@@ -370,9 +236,11 @@ impl Control {
     }
 
     fn lease(&mut self, now: Now, wanted: &Wanted) -> Result<Lease, Reject> {
+        // Never zero, which a UE could not tell from none.
+        let interface = self.rng.next_u64() | 1;
         let pool = self.pools.get_mut(usize::from(wanted.access.0));
         let pool = pool.ok_or(Reject::new(Cause::SYSTEM_FAILURE, "no pool"))?;
-        let lease = pool.lease(now.at, wanted.imsi, wanted.address);
+        let lease = pool.lease(now.at, wanted.imsi, &wanted.asked, interface);
         lease.map_err(|refusal| match refusal {
             NoAddress::Exhausted => Reject::new(
                 Cause::ALL_DYNAMIC_ADDRESSES_ARE_OCCUPIED,
@@ -395,7 +263,7 @@ impl Control {
         now: Now,
         handle: RequestHandle,
         (slot, id): (Slot, SessionId),
-        (cause, pco): (Cause, Option<Vec<u8>>),
+        (cause, options): (Cause, Options),
         durable: bool,
     ) {
         let live = self.sessions.same(slot, id);
@@ -405,7 +273,7 @@ impl Control {
             return;
         };
         let session = &live.session;
-        let response = self.create_response(&live, cause, pco);
+        let response = self.create_response(&live, cause, options);
         let teid = Some(session.sgw_c.teid.get());
         let message = Message::CreateSessionResponse(response);
         self.endpoint.respond(now.at, handle, teid, &message);
@@ -459,7 +327,7 @@ impl Control {
         &self,
         live: &Live,
         cause: Cause,
-        pco: Option<Vec<u8>>,
+        options: Options,
     ) -> CreateSessionResponse {
         let session = &live.session;
         let own = |interface, teid, address: IpAddr| Some(FTeid::new(interface, teid, address));
@@ -474,7 +342,9 @@ impl Control {
             .access(live.access)
             .map(|a| a.config.apn_restriction);
         response.apn_ambr = session.ambr;
-        response.pco = pco;
+        response.pco = options.pco;
+        response.apco = options.apco;
+        response.epco = options.epco;
         response.recovery = Some(self.endpoint.restart_counter());
         response.bearer_contexts.push(BearerContextCreated {
             ebi: session.ebi,
@@ -504,91 +374,11 @@ fn paa(addresses: UeAddresses) -> Paa {
     }
 }
 
-/// What can be granted of the PDN type that was asked for: this gateway hands out IPv4.
-fn grant(request: &CreateSessionRequest) -> Result<Cause, Reject> {
-    let asked = request.pdn_type.or_else(|| request.paa.map(Paa::pdn_type));
-    match asked {
-        Some(PdnType::V4) => Ok(Cause::REQUEST_ACCEPTED),
-        Some(PdnType::V4V6) => Ok(Cause::NEW_PDN_TYPE_DUE_TO_NETWORK_PREFERENCE),
-        Some(_) => Err(Reject::new(
-            Cause::PREFERRED_PDN_TYPE_NOT_SUPPORTED,
-            "the APN hands out IPv4",
-        )),
-        None => Err(wrong(
-            Cause::CONDITIONAL_IE_MISSING,
-            (ie_type::PAA, 0),
-            "PDN Address Allocation",
-        )),
-    }
-}
-
-fn default_bearer(request: &CreateSessionRequest) -> Result<&BearerContextToBeCreated, Reject> {
-    match request.bearer_contexts.as_slice() {
-        [bearer] => Ok(bearer),
-        [] => Err(wrong(
-            Cause::MANDATORY_IE_MISSING,
-            (ie_type::BEARER_CONTEXT, 0),
-            "Bearer Context",
-        )),
-        _ => Err(wrong(
-            Cause::MANDATORY_IE_INCORRECT,
-            (ie_type::BEARER_CONTEXT, 0),
-            "a new session has one bearer",
-        )),
-    }
-}
-
-/// The smaller of what was asked for and what the access point grants.
-fn limit(asked: Option<Ambr>, most: Option<Ambr>) -> Option<Ambr> {
-    match (asked, most) {
-        (Some(a), Some(m)) => Some(Ambr {
-            uplink_bps: a.uplink_bps.min(m.uplink_bps),
-            downlink_bps: a.downlink_bps.min(m.downlink_bps),
-        }),
-        (a, m) => a.or(m),
-    }
-}
-
 fn reservation_rows(access: &Access, imsi: Imsi, lease: &Lease) -> Vec<Record> {
     let apn = &access.config.apn;
-    let mut rows = Vec::new();
-    if lease.is_new_reservation {
-        rows.push(journal::reservation(apn, lease.address, imsi));
-    }
-    rows.extend(lease.gives_up.map(|a| journal::no_reservation(apn, a)));
-    rows
-}
-
-/// Name servers and MTU, for a UE that asks (TS 24.008 §10.5.6.3).
-fn answer_pco(asked: &[u8], access: &Access) -> Option<Vec<u8>> {
-    let asked = Pco::decode(asked).ok()?;
-    let offer = Offer {
-        dns_v4: &access.config.dns,
-        mtu: Some(access.config.mtu),
-        ..Offer::default()
-    };
-    let answer = asked.answer(Form::Short, &offer)?;
-    Some(answer.encode())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn apn_restrictions_combine_as_in_the_table() {
-        // Rows: the maximum in force; columns: the new one, 0 to 4.
-        let table = [
-            [true, true, true, true, true],
-            [true, true, true, true, false],
-            [true, true, true, false, false],
-            [true, true, false, false, false],
-            [true, false, false, false, false],
-        ];
-        for (maximum, row) in (0..).zip(table) {
-            for (own, fits) in (0..).zip(row) {
-                assert_eq!(restriction_fits(maximum, own), fits, "{maximum} {own}");
-            }
-        }
-    }
+    let reserved = lease.reserved.iter();
+    let rows = reserved.map(|a| journal::reservation(apn, *a, imsi));
+    let given_up = lease.given_up.iter();
+    rows.chain(given_up.map(|a| journal::no_reservation(apn, *a)))
+        .collect()
 }

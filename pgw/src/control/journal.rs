@@ -1,6 +1,6 @@
 use alloc::string::ToString;
 use alloc::vec::Vec;
-use core::net::Ipv4Addr;
+use core::net::IpAddr;
 
 use heiiki_types::{Apn, Imsi, PersistSeq, Record};
 use serde::Serialize;
@@ -88,20 +88,34 @@ pub(crate) fn no_isolation(imsi: Imsi) -> Record {
     }
 }
 
-fn reservation_key(apn: &Apn, address: Ipv4Addr) -> Vec<u8> {
+fn reservation_key(apn: &Apn, address: IpAddr) -> Vec<u8> {
     let mut key = apn.as_str().as_bytes().to_vec();
     key.push(0);
-    key.extend(address.octets());
+    match address {
+        IpAddr::V4(a) => key.extend(a.octets()),
+        IpAddr::V6(a) => key.extend(a.octets()),
+    }
     key
 }
 
-/// An address that belongs to a SIM.
-pub(crate) fn reservation(apn: &Apn, address: Ipv4Addr, imsi: Imsi) -> Record {
+/// Name and address of a reservation. A name has no zero in it.
+fn read_reservation_key(key: &[u8]) -> Option<(Apn, IpAddr)> {
+    let end = key.iter().position(|octet| *octet == 0)?;
+    let (apn, rest) = key.split_at_checked(end)?;
+    let address = rest.get(1..)?;
+    let v4 = <[u8; 4]>::try_from(address).map(IpAddr::from);
+    let address = v4.or_else(|_| <[u8; 16]>::try_from(address).map(IpAddr::from));
+    let apn = core::str::from_utf8(apn).ok()?.parse().ok()?;
+    Some((apn, address.ok()?))
+}
+
+/// An address, or the first of a prefix, that belongs to a SIM.
+pub(crate) fn reservation(apn: &Apn, address: IpAddr, imsi: Imsi) -> Record {
     row(RESERVATIONS, reservation_key(apn, address), &imsi)
 }
 
 /// An address that belongs to nobody any more.
-pub(crate) fn no_reservation(apn: &Apn, address: Ipv4Addr) -> Record {
+pub(crate) fn no_reservation(apn: &Apn, address: IpAddr) -> Record {
     Record {
         table: RESERVATIONS,
         key: reservation_key(apn, address),
@@ -110,7 +124,7 @@ pub(crate) fn no_reservation(apn: &Apn, address: Ipv4Addr) -> Record {
 }
 
 /// The restart counter that an SGW has shown.
-pub(crate) fn peer(address: core::net::IpAddr, counter: u8) -> Record {
+pub(crate) fn peer(address: IpAddr, counter: u8) -> Record {
     row(PEERS, address.to_string().into_bytes(), &counter)
 }
 
@@ -142,8 +156,8 @@ pub(crate) struct Disk {
     pub(crate) rows: Vec<Row>,
     pub(crate) orders: Vec<(Imsi, Order)>,
     pub(crate) isolations: Vec<(Imsi, Order)>,
-    pub(crate) reservations: Vec<(Apn, Ipv4Addr, Imsi)>,
-    pub(crate) peers: Vec<(core::net::IpAddr, u8)>,
+    pub(crate) reservations: Vec<(Apn, IpAddr, Imsi)>,
+    pub(crate) peers: Vec<(IpAddr, u8)>,
     /// Something could not be read, so sessions may be missing: what is to be written so that the
     /// next start finds nothing wrong.
     pub(crate) repairs: Vec<Record>,
@@ -204,11 +218,8 @@ impl Disk {
                 orders.push((imsi, value));
             }
             RESERVATIONS => {
-                let (apn, address) = key.split_last_chunk::<4>()?;
-                let apn = core::str::from_utf8(apn.strip_suffix(&[0])?).ok()?;
-                let address = Ipv4Addr::from(*address);
-                self.reservations
-                    .push((apn.parse().ok()?, address, read(value)?));
+                let (apn, address) = read_reservation_key(key)?;
+                self.reservations.push((apn, address, read(value)?));
             }
             PEERS => {
                 let address = core::str::from_utf8(key).ok()?.parse().ok()?;

@@ -25,6 +25,7 @@ use crate::event::Event;
 use crate::user_plane::{Answer, Notice, SessionId, Update};
 
 mod admin;
+mod admission;
 mod api;
 mod audit;
 mod create;
@@ -444,8 +445,8 @@ impl Control {
                 slot,
                 id,
                 cause,
-                pco,
-            } => self.created(now, handle, (slot, id), (cause, pco), durable),
+                options,
+            } => self.created(now, handle, (slot, id), (cause, *options), durable),
             Procedure::Move(modification) => self.moved(now, &modification, durable),
             Procedure::Removal(removal) => {
                 return self.removal_step(now, ticket, removal, durable);

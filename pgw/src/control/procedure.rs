@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use heiiki_gtp::c::{Cause, CreateSessionRequest, Header, RequestHandle};
 use heiiki_types::{CallId, Ebi, Imsi, Instant};
 
+use super::admission::Options;
 use super::session::TunnelEnd;
 use crate::event::EndReason;
 use crate::user_plane::{Reach, SessionId, Slot, Usage, WorkerCounters};
@@ -172,7 +173,7 @@ pub(crate) enum Procedure {
         slot: Slot,
         id: SessionId,
         cause: Cause,
-        pco: Option<Vec<u8>>,
+        options: Box<Options>,
     },
     /// A Modify Bearer Request, to be answered.
     Move(Box<Move>),

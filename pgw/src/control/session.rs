@@ -3,8 +3,10 @@ use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 use core::net::IpAddr;
 
+use heiiki_gtp::c::{self, FqCsid, Uli};
 use heiiki_types::{
-    Ambr, Apn, Arp, Ebi, Imei, Imsi, Instant, Msisdn, Qci, Rng, Teid, UeAddresses, WallTime,
+    Ambr, Apn, Arp, Ebi, Ecgi, Imei, Imsi, Instant, Msisdn, Qci, Rng, Tai, Teid, UeAddresses,
+    WallTime,
 };
 
 use super::procedure::Ticket;
@@ -42,7 +44,64 @@ pub(crate) struct Session {
     pub(crate) arp: Arp,
     pub(crate) ambr: Option<Ambr>,
     pub(crate) rat_type: u8,
+    pub(crate) location: Location,
+    /// The sets that the connection belongs to at the MME and at the SGW.
+    pub(crate) mme_csid: Option<Csid>,
+    pub(crate) sgw_csid: Option<Csid>,
+    /// The UE takes no packets for now (TS 29.274 §7.4.1).
+    pub(crate) suspended: bool,
     pub(crate) created: WallTime,
+}
+
+/// Where the UE is, as its MME told last.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub(crate) struct Location {
+    pub(crate) tai: Option<Tai>,
+    pub(crate) ecgi: Option<Ecgi>,
+}
+
+impl Location {
+    pub(crate) fn of(uli: Option<&Uli>) -> Self {
+        Self {
+            tai: uli.and_then(|u| u.tai),
+            ecgi: uli.and_then(|u| u.ecgi),
+        }
+    }
+}
+
+/// A node that has numbered a set of connections: its address, or a number.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
+pub(crate) enum CsidNode {
+    Address(IpAddr),
+    Number(u32),
+}
+
+/// A set of PDN connections that go down together (TS 29.274 §8.62).
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
+pub(crate) struct Csid {
+    pub(crate) node: CsidNode,
+    pub(crate) set: u16,
+}
+
+impl Csid {
+    /// The one set that a connection belongs to.
+    pub(crate) fn of(sets: &FqCsid) -> Option<Self> {
+        Self::all(sets).next()
+    }
+
+    /// All sets of a list.
+    pub(crate) fn all(sets: &FqCsid) -> impl Iterator<Item = Self> {
+        let node = match sets.node {
+            c::CsidNode::V4(a) => CsidNode::Address(a.into()),
+            c::CsidNode::V6(a) => CsidNode::Address(a.into()),
+            c::CsidNode::Number(n) => CsidNode::Number(n),
+        };
+        sets.sets.iter().map(move |set| Self { node, set: *set })
+    }
 }
 
 impl Session {

@@ -32,7 +32,7 @@ impl Control {
         let journal = disk.journal.unwrap_or_else(|| self.rng.next_u64());
         for (apn, address, imsi) in disk.reservations {
             if let Some((id, access)) = self.network.access_of(&apn)
-                && access.is_static(address)
+                && access.may_reserve(address)
                 && let Some(pool) = self.pools.get_mut(usize::from(id.0))
             {
                 pool.reserve(imsi, address);

@@ -73,6 +73,7 @@ pub(crate) fn config() -> PgwConfig {
 pub(crate) struct Tunnel {
     pub(crate) sgw: Ipv4Addr,
     pub(crate) address: Ipv4Addr,
+    pub(crate) paa: Paa,
     pub(crate) pgw_c: Teid,
     pub(crate) pgw_u: FTeid,
     pub(crate) sgw_c: Teid,
@@ -435,7 +436,11 @@ impl Bed {
         let sgw_u = request.bearer_contexts[0].s5s8_u_sgw_f_teid.unwrap();
         Ok(Tunnel {
             sgw,
-            address: response.paa.unwrap().v4().unwrap(),
+            address: response
+                .paa
+                .and_then(Paa::v4)
+                .unwrap_or(Ipv4Addr::UNSPECIFIED),
+            paa: response.paa.unwrap(),
             pgw_c: response.pgw_s5s8_f_teid.unwrap().teid,
             pgw_u: bearer.s5s8_u_pgw_f_teid.unwrap(),
             sgw_c: request.sender_f_teid.teid,

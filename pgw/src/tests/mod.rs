@@ -2,6 +2,7 @@
 
 pub(crate) mod bed;
 
+mod addresses;
 mod admin;
 mod closed;
 mod cut;

@@ -2,6 +2,7 @@
 
 use alloc::collections::{BTreeMap, BTreeSet};
 
+use heiiki_gtp::c::Cause;
 use heiiki_types::{Duration, Rng};
 
 use super::bed::{BLUE, Bed, INTRANET, OTHER_SGW, RED, SGW, Tunnel, config, imsi, udp};
@@ -37,7 +38,16 @@ impl Model {
         let ebi = 5 + u8::try_from(self.rng.below(2)).unwrap();
         let mut request = self.bed.request_from(sgw, imsi(sim), apn);
         request.bearer_contexts[0].ebi = heiiki_types::Ebi::new(ebi).unwrap();
+        let is_second = self.tunnels.iter().any(|((s, e), (tunnel, t))| {
+            *s == sim && *e != ebi && *t == tenant && tunnel.sgw == sgw
+        });
         let outcome = self.bed.create_with(sgw, request);
+        if is_second {
+            // Cause 116, and nothing else has changed; but the bar comes first.
+            let expected = if self.barred.contains(&sim) { 89 } else { 116 };
+            assert_eq!(outcome.map(|_| ()), Err(Cause(expected)));
+            return;
+        }
         if outcome.map_or_else(|cause| cause.0, |_| 16) != 89 {
             // What had the same bearer or was at the same access point is stale, whether or not
             // there is room for the new session.
