@@ -419,6 +419,13 @@ pub enum Event {
         /// The order.
         bulk: CutId,
     },
+    /// This front end goes on with an order, or a bulk order, of one that is gone.
+    OrderAdopted {
+        /// The order.
+        order: CutId,
+        /// The one that is gone, by its first IND value.
+        from: u8,
+    },
     /// An administrative call was refused.
     AdminRefused {
         /// The status of the answer.

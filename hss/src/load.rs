@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use heiiki_types::Record;
 
 use crate::auc::sqn::{Counter, Epoch, Mark, RESTORED_EPOCHS};
-use crate::cut::Cut;
+use crate::cut::{Cut, CutId};
 use crate::equipment::{Binding, Entry};
 use crate::event::Event;
 use crate::node::Hss;
@@ -129,7 +129,8 @@ impl Hss {
                     return Err(Trouble::Key(check.id));
                 }
             }
-            Table::Meta => {}
+            // What front ends said before this start shows nothing.
+            Table::Meta | Table::Beat => {}
             Table::Subscriber => self.load_subscriber(epoch, key, value)?,
             Table::Mark => {
                 let mark: Mark = row::decode(value)?;
@@ -180,6 +181,11 @@ impl Hss {
                 self.history.restore(imsi, row::decode(value)?);
             }
             Table::Bulk => self.bulks.restore(key, value).ok_or(Unreadable)?,
+            Table::Holder => {
+                let (id, _) = key.split_first_chunk::<8>().ok_or(Unreadable)?;
+                let id = CutId(u64::from_be_bytes(*id));
+                self.holders.insert(id, row::decode(value)?);
+            }
         }
         Ok(())
     }

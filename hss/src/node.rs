@@ -19,12 +19,12 @@ use heiiki_types::{
 use crate::admin::Repeats;
 use crate::auc::sqn::Epoch;
 use crate::config::{HssConfig, Tokens};
-use crate::cut::Kind as OrderKind;
 use crate::cut::book::Book;
 use crate::cut::bulk::Bulks;
 use crate::cut::expiry::Expiries;
 use crate::cut::history::History;
 use crate::cut::watch::Watch;
+use crate::cut::{CutId, Kind as OrderKind};
 use crate::equipment::Equipment;
 use crate::event::Event;
 use crate::journal::Journal;
@@ -232,6 +232,8 @@ pub struct Hss {
     pub(crate) watches: Vec<Watch>,
     /// SIMs whose bar is in force by an order.
     pub(crate) barred: BTreeSet<Imsi>,
+    /// Who has taken over which order, when front ends share the store: by its first IND value.
+    pub(crate) holders: BTreeMap<CutId, u8>,
     /// SIMs whose isolation is in force.
     pub(crate) isolated: BTreeSet<Imsi>,
     /// The highest version of an order for a SIM that a gateway was seen to have.
@@ -298,6 +300,7 @@ impl Hss {
             expiries: Expiries::default(),
             watches: Vec::new(),
             barred: BTreeSet::new(),
+            holders: BTreeMap::new(),
             isolated: BTreeSet::new(),
             known_versions: BTreeMap::new(),
             refused: Vec::new(),
@@ -383,16 +386,13 @@ impl Hss {
         self.endpoint.start(now.at);
         self.take_up_orders();
         if self.shared.is_some() {
-            // A row that is written anyway is sealed with the current key.
-            self.look_at_changes(now);
+            self.join(now);
+            self.take_up_bulks(now.at);
         } else {
-            self.begin_rotation(now);
-        }
-        // Front ends that share a store would each end, merge and go on with the same orders.
-        if self.shared.is_none() {
             self.bulks.take_up(now.at);
-            self.watch_gateways(now);
         }
+        self.begin_rotation(now);
+        self.watch_gateways(now);
     }
 
     fn handle_stream(&mut self, now: Now, input: StreamInput) {
@@ -475,7 +475,8 @@ impl Hss {
             self.run_bulk(now);
             self.pump_cancellations(now);
             self.drain_endpoint(now);
-            self.expiries.arm(now);
+            let grace = self.grace(now.at);
+            self.expiries.arm(now, grace);
         }
         if self.journal.has_rows() {
             // A batch goes anyway: due marks travel with it.
@@ -534,10 +535,9 @@ impl Machine for Hss {
         self.drain_endpoint(now);
         self.run_due_calls(now);
         if self.phase == Phase::Serving {
+            self.beat(now);
             self.run_watches(now);
-            if self.shared.is_none() {
-                self.run_expiries(now);
-            }
+            self.run_expiries(now);
         }
         self.send_due_errands(now);
         if self.marks_due.is_some_and(|at| at <= now.at) {
@@ -562,6 +562,7 @@ impl Machine for Hss {
             self.updates.poll_timeout(),
             self.resets.poll_timeout(),
             self.marks_due,
+            self.beat_timeout(),
             self.peers.poll_timeout(),
         ]
         .into_iter()

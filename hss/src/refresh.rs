@@ -6,11 +6,12 @@ use alloc::vec::Vec;
 use heiiki_types::{Imsi, Now, Record};
 
 use crate::auc::sqn::Mark;
-use crate::cut::{Cut, CutId};
+use crate::cut::{Cut, CutId, Kind};
 use crate::equipment::{Binding, EquipmentKey};
 use crate::node::Hss;
 use crate::s6a::errands::{Cancellation, Errand, Errands, Update};
 use crate::seal::NoKey;
+use crate::shared::roll::ROLL_KEY;
 use crate::subscriber::row::{
     self, LocationRow, META_KEY, StateRow, SubscriberRow, Table, Unreadable,
 };
@@ -45,6 +46,18 @@ impl Hss {
             if let Some(shared) = self.shared.as_mut() {
                 shared.meta = meta.and_then(|r| r.value.clone());
             }
+            return Ok(0);
+        }
+        if subject == ROLL_KEY {
+            return self.take_roll(now, records).map(|()| 0);
+        }
+        self.take_holder(subject, records)?;
+        let bulk = records.iter().find(|r| r.table == Table::Bulk.number());
+        if let Some(record) = bulk.filter(|r| r.key == subject) {
+            let value = record.value.as_deref().unwrap_or_default();
+            self.bulks.restore(subject, value).ok_or(Unreadable)?;
+            let id = <[u8; 8]>::try_from(subject).map_err(|_| Unreadable)?;
+            self.take_bulk(now.at, u64::from_be_bytes(id));
             return Ok(0);
         }
         let cut = records.iter().find(|r| r.table == Table::Cut.number());
@@ -175,7 +188,16 @@ impl Hss {
                     self.history.restore(imsi, row::decode(value)?);
                     truth.has_history = true;
                 }
-                Table::Meta | Table::Cut | Table::Reset | Table::Equipment | Table::Bulk => {}
+                Table::Bulk => {
+                    let taken = self.bulks.restore(&record.key, value);
+                    taken.ok_or(Unreadable)?;
+                }
+                Table::Meta
+                | Table::Cut
+                | Table::Reset
+                | Table::Equipment
+                | Table::Holder
+                | Table::Beat => {}
             }
         }
         Ok(truth)
@@ -193,25 +215,20 @@ impl Hss {
         let Some(subscriber) = self.subscribers.get(ix) else {
             return;
         };
-        let (imsi, version) = (subscriber.imsi, subscriber.standing().version);
-        let (new, gone) = exchange(&mut self.cancellations, imsi, cancellations);
-        for tag in new {
+        let imsi = subscriber.imsi;
+        for tag in exchange(&mut self.cancellations, imsi, cancellations) {
             if self.cancellations.get(tag).is_some_and(|c| c.claimed) {
                 // The one that began it has the connection too: it goes first.
                 let wait = self.config.timers.request + self.config.timers.retry_first;
                 self.cancellations.again(tag, now.at + wait);
+            } else if self.waits_for_bars(tag) {
+                self.cancellations.queue(tag);
             } else {
                 self.send_cancellation(now, tag);
             }
         }
-        for gone in gone {
-            let cut = gone.cut.filter(|cut| *cut == version).map(CutId);
-            if let Some(id) = cut.filter(|id| self.is_own(*id)) {
-                self.node_is_done(now, id, &gone.node.host);
-            }
-        }
-        let (new, _) = exchange(&mut self.updates, imsi, updates);
-        for tag in new {
+        self.nodes_are_done(now, imsi);
+        for tag in exchange(&mut self.updates, imsi, updates) {
             if self.updates.get(tag).is_some_and(|u| u.claimed) {
                 let wait = self.config.timers.request + self.config.timers.retry_first;
                 self.updates.again(tag, now.at + wait);
@@ -232,6 +249,34 @@ impl Hss {
         }
     }
 
+    /// An MME that the SIM's latest cut was to tell and that nobody has to tell any more has answered
+    /// some front end.
+    fn nodes_are_done(&mut self, now: Now, imsi: Imsi) {
+        let latest = self.cuts.latest_of(imsi, Kind::Bar);
+        let Some(cut) = latest
+            .filter(|id| self.is_own(*id))
+            .and_then(|id| self.cuts.get(id))
+            .filter(|cut| cut.committed && cut.nodes.iter().any(|n| n.t3.is_none()))
+        else {
+            return;
+        };
+        let id = cut.id();
+        let told: Vec<String> = self
+            .cancellations
+            .of(imsi)
+            .into_iter()
+            .filter_map(|tag| self.cancellations.get(tag))
+            .filter(|c| c.cut == Some(id.number()))
+            .map(|c| c.node.host.clone())
+            .collect();
+        let waits = |host: &str| told.iter().any(|t| t.eq_ignore_ascii_case(host));
+        let open = cut.nodes.iter().filter(|n| n.t3.is_none());
+        let done = open.filter(|n| !waits(&n.host)).map(|n| n.host.clone());
+        for host in done.collect::<Vec<_>>() {
+            self.node_is_done(now, id, &host);
+        }
+    }
+
     /// The MME has answered another front end.
     fn node_is_done(&mut self, now: Now, id: CutId, host: &str) {
         let leg = self.cuts.get_mut(id).and_then(|cut| cut.node_mut(host));
@@ -249,10 +294,17 @@ impl Hss {
             self.enter_order(stored);
             return;
         };
-        if id.front_end() != self.config.inds.first() {
-            self.enter_order(stored);
+        let reply = own.reply;
+        if !self.is_own(id) {
+            self.enter_order(Cut { reply, ..stored });
+            if reply.is_some() {
+                self.cut_progress(id);
+            }
             return;
         }
+        let Some(own) = self.cuts.get_mut(id) else {
+            return;
+        };
         // Only this front end writes it, but for stamps that were reported elsewhere.
         own.t6 = own.t6.or(stored.t6);
         own.t7 = own.t7.or(stored.t7);
@@ -274,12 +326,12 @@ impl Hss {
 }
 
 /// Puts what is stored of a SIM's errands in the place of what is known; what is the same stays as
-/// far as it has come. Tells the tags of those that are new, and those that are gone.
+/// far as it has come. Tells the tags of those that are new.
 fn exchange<T: Errand + PartialEq>(
     errands: &mut Errands<T>,
     imsi: Imsi,
     stored: Vec<T>,
-) -> (Vec<u64>, Vec<T>) {
+) -> Vec<u64> {
     let mut known = errands.of(imsi);
     let mut new = Vec::new();
     for errand in stored {
@@ -291,7 +343,8 @@ fn exchange<T: Errand + PartialEq>(
             None => new.push(errands.add(errand)),
         }
     }
-    let gone = known.into_iter().filter_map(|tag| errands.remove(tag));
-    let gone = gone.collect();
-    (new, gone)
+    for gone in known {
+        errands.remove(gone);
+    }
+    new
 }

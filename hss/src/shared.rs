@@ -13,7 +13,10 @@
 
 mod away;
 mod blind;
+pub(crate) mod bulk;
+pub(crate) mod deed;
 mod held;
+pub(crate) mod roll;
 
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -34,7 +37,9 @@ use crate::s6a::errands::Kind;
 use crate::storage::Deferred;
 use crate::subscriber::row::{self, META_KEY, Table};
 use blind::Blind;
+use deed::Deed;
 use held::Held;
+use roll::Roll;
 
 /// Something that is to be done to a subject.
 pub(crate) enum Work {
@@ -54,6 +59,8 @@ pub(crate) enum Work {
     Unanswered { tag: u64 },
     /// Another front end has changed it: reading it is all.
     Look,
+    /// What this front end does of itself.
+    Deed(Box<Deed>),
 }
 
 /// What is known of a subject with which something is being done.
@@ -96,6 +103,7 @@ pub(crate) struct Shared {
     writes: BTreeMap<PersistSeq, (Vec<u8>, u64)>,
     current: Option<Current>,
     blind: Blind,
+    roll: Roll,
     /// Subjects to look at when there is time.
     changed: BTreeSet<Vec<u8>>,
     /// The row of the epoch, as it was read.
@@ -111,8 +119,12 @@ impl Shared {
 /// The subject whose version a row's write raises; `None` for one that only this front end writes.
 fn subject(record: &Record) -> Option<Vec<u8>> {
     match Table::from_number(record.table) {
-        Some(Table::Mark | Table::Reset) => None,
+        Some(Table::Mark | Table::Reset | Table::Beat) => None,
+        // Nobody has to hear that an old bulk order is forgotten.
+        Some(Table::Bulk) if record.value.is_none() => None,
         Some(Table::Cut | Table::Meta | Table::Equipment) => Some(record.key.clone()),
+        Some(Table::Holder) => Some(record.key.split_at_checked(8)?.0.to_vec()),
+        Some(Table::Bulk) if record.key.len() == 8 => Some(record.key.clone()),
         _ => Some(
             record
                 .key
@@ -136,7 +148,7 @@ fn subject_of_path(path: &str) -> Option<Vec<u8>> {
     let mut segments = path.split('/').skip(1);
     match (segments.next(), segments.next(), segments.next()) {
         (Some("v1"), Some("subscribers"), Some(imsi)) => imsi.parse().ok().map(row::imsi_key),
-        (Some("v1"), Some("cuts"), Some(cut)) => cut.parse().ok().map(cut_key),
+        (Some("v1"), Some("cuts" | "bulk"), Some(cut)) => cut.parse().ok().map(cut_key),
         _ => None,
     }
 }
@@ -218,7 +230,7 @@ impl Hss {
     }
 
     /// Lets something wait for its turn at a subject.
-    fn enter(&mut self, now: Now, subject: Vec<u8>, work: Work) {
+    pub(crate) fn enter(&mut self, now: Now, subject: Vec<u8>, work: Work) {
         let full = self.config.limits.waiting;
         let Some(shared) = self.shared.as_mut() else {
             return;
@@ -277,6 +289,7 @@ impl Hss {
             SharedInput::Available => {
                 if let Some(shared) = self.shared.as_mut() {
                     shared.away = false;
+                    shared.roll.restart(now.at);
                     self.tell(Event::StoreAvailable);
                     self.look_at_changes(now);
                 }
@@ -324,7 +337,8 @@ impl Hss {
             Err(row::Unreadable) => {
                 self.tell(Event::StoreUnreadable {
                     table: records.first().map_or(0, |r| r.table),
-                    why: "a row of another front end cannot be read: run the same version on all",
+                    why: "a row of another front end cannot be read: run the same version with the same \
+                          master keys on all",
                 });
                 self.turn_away(now, subject.clone(), work);
                 self.next(subject);
@@ -349,6 +363,7 @@ impl Hss {
             Work::Admin { call, request } => self.handle_admin(since, *call, request),
             Work::Answer { tag, message } => self.errand_answered(since, *tag, message),
             Work::Unanswered { tag } => self.errand_unanswered(now, *tag),
+            Work::Deed(deed) => self.carry_out_deed(now, deed),
             Work::Look => {}
         }
     }
@@ -370,7 +385,7 @@ impl Hss {
                 version,
                 floor,
                 holds: work.is_some(),
-                holds_events: matches!(work, Some(Work::Request { .. })),
+                holds_events: matches!(work, Some(Work::Request { .. } | Work::Deed(_))),
                 held: Held::default(),
             });
         }
@@ -399,8 +414,18 @@ impl Hss {
             gate.held = held;
         } else {
             self.show(now, held);
+            if let Some((_, Work::Deed(deed))) = work {
+                self.deed_is_done(now, &deed);
+            }
             self.next(subject);
         }
+    }
+
+    /// Whether so many more things can wait.
+    pub(crate) fn has_room(&self, more: usize) -> bool {
+        let full = self.config.limits.waiting;
+        let shared = self.shared.as_ref();
+        shared.is_none_or(|s| !s.away && s.parked.saturating_add(more) <= full / 2)
     }
 
     /// The next that waits for the subject.
@@ -475,9 +500,12 @@ impl Hss {
             return;
         };
         if let Some(gate) = shared.gates.get_mut(&subject) {
-            gate.under_way = None;
+            let done = gate.under_way.take();
             let held = core::mem::take(&mut gate.held);
             self.show(now, held);
+            if let Some((_, Work::Deed(deed))) = done {
+                self.deed_is_done(now, &deed);
+            }
         }
         // The floor is in the store now, if there was one.
         self.begin(now, subject, (version, u64::MAX), None);

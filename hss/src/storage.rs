@@ -145,6 +145,9 @@ impl Hss {
             Deferred::Answer(waiting) => self.give_up(now, waiting),
             Deferred::Order(id) => self.order_is_lost(id),
             Deferred::Reply(call, _) | Deferred::Bulk(call, _) => {
+                if let Deferred::Bulk(_, id) = deferred {
+                    self.bulks.lose(id);
+                }
                 let response = Refusal::DiskFailed.response::<()>(None);
                 self.reply(call, response);
             }

@@ -12,11 +12,12 @@ use heiiki_types::{Imsi, Instant, Now, WallTime};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::procedure::Order;
+use super::procedure::{Order, holder_key};
 use super::{CutId, Verdict};
 use crate::admin::Refusal;
 use crate::event::Event;
 use crate::node::Hss;
+use crate::shared::bulk::{outcome_key, outcome_of};
 use crate::storage::Deferred;
 use crate::subscriber::Verb;
 use crate::subscriber::row::Table;
@@ -55,24 +56,54 @@ pub(crate) struct BulkRow {
 /// A bulk order and how far it has come.
 #[derive(Debug)]
 pub(crate) struct Bulk {
-    row: BulkRow,
-    /// In the order of the SIMs, as far as it has come.
-    outcomes: Vec<Outcome>,
+    pub(crate) row: BulkRow,
+    /// In the order of the SIMs.
+    pub(crate) outcomes: Vec<Option<Outcome>>,
+    /// How many of them are known.
+    pub(crate) given: usize,
+    /// The place of the SIM that comes next.
+    pub(crate) next: usize,
 }
 
 impl Bulk {
-    fn is_given(&self) -> bool {
-        self.outcomes.len() >= self.row.imsis.len()
+    fn new(row: BulkRow) -> Self {
+        Self {
+            outcomes: alloc::vec![None; row.imsis.len()],
+            row,
+            given: 0,
+            next: 0,
+        }
+    }
+
+    pub(crate) fn is_given(&self) -> bool {
+        self.given >= self.row.imsis.len()
+    }
+
+    /// The place of a SIM: they stand in their order.
+    pub(crate) fn place(&self, imsi: Imsi) -> Option<usize> {
+        self.row.imsis.binary_search(&imsi).ok()
+    }
+
+    /// Outcomes of the next SIMs.
+    fn go_on(&mut self, outcomes: Vec<Outcome>) {
+        let from = self.next;
+        self.next += outcomes.len();
+        self.given += outcomes.len();
+        for (slot, outcome) in self.outcomes.iter_mut().skip(from).zip(outcomes) {
+            *slot = Some(outcome);
+        }
     }
 }
 
 /// All bulk orders.
 #[derive(Debug, Default)]
 pub(crate) struct Bulks {
-    by_id: BTreeMap<u64, Bulk>,
-    /// Those that are not given yet, the oldest first.
-    open: Vec<u64>,
-    due: Option<Instant>,
+    pub(crate) by_id: BTreeMap<u64, Bulk>,
+    /// Those that are given here and not yet done, the oldest first.
+    pub(crate) open: Vec<u64>,
+    pub(crate) due: Option<Instant>,
+    /// SIMs that wait for the shared store, and what was decided of them.
+    pub(crate) asked: BTreeMap<(u64, Imsi), Option<Outcome>>,
 }
 
 /// What is counted of a bulk order.
@@ -151,16 +182,18 @@ impl Bulks {
     /// Takes up a row: an order, or a part of its outcomes.
     pub(crate) fn restore(&mut self, key: &[u8], value: &[u8]) -> Option<()> {
         use crate::subscriber::row::decode;
+        if let Some((imsi, id)) = outcome_of(key) {
+            self.enter_outcome(id, imsi, decode(value).ok()?);
+            return Some(());
+        }
         let (id, part) = key.split_first_chunk::<8>()?;
         let id = u64::from_be_bytes(*id);
         if part.is_empty() {
             let row: BulkRow = decode(value).ok()?;
-            let outcomes = Vec::new();
-            self.by_id.insert(id, Bulk { row, outcomes });
+            self.by_id.entry(id).or_insert_with(|| Bulk::new(row));
             return Some(());
         }
-        let outcomes: Vec<Outcome> = decode(value).ok()?;
-        self.by_id.get_mut(&id)?.outcomes.extend(outcomes);
+        self.by_id.get_mut(&id)?.go_on(decode(value).ok()?);
         Some(())
     }
 
@@ -175,18 +208,28 @@ impl Bulks {
         self.due
     }
 
-    /// Whether bars are being put, so that MMEs wait.
+    /// Whether bars are being put here, so that MMEs wait.
     pub(crate) fn is_giving(&self) -> bool {
         !self.open.is_empty()
     }
 
+    /// The store did not take it.
+    pub(crate) fn lose(&mut self, id: u64) {
+        self.by_id.remove(&id);
+    }
+
     /// The oldest finished one, when there are too many, with its rows' keys.
-    fn forget_one(&mut self) -> Option<Vec<Vec<u8>>> {
+    pub(crate) fn forget_one(&mut self, shared: bool) -> Option<Vec<Vec<u8>>> {
         if self.by_id.len() <= REMEMBERED {
             return None;
         }
         let id = *self.by_id.iter().find(|(_, b)| b.is_given())?.0;
         let bulk = self.by_id.remove(&id)?;
+        if shared {
+            let of_sims = bulk.row.imsis.iter().map(|imsi| outcome_key(*imsi, id));
+            let own = [key(id), holder_key(CutId(id))];
+            return Some(of_sims.chain(own).collect());
+        }
         let parts = (0..bulk.outcomes.len()).step_by(STEP);
         let keys = parts.map(|from| part_key(id, from)).chain([key(id)]);
         Some(keys.collect())
@@ -206,11 +249,16 @@ impl Hss {
         }
         let id = self.next_order(None)?.0;
         let seq = self.journal.put(Table::Bulk, key(id), &row);
-        let outcomes = Vec::new();
-        self.bulks.by_id.insert(id, Bulk { row, outcomes });
-        while let Some(keys) = self.bulks.forget_one() {
+        self.bulks.by_id.insert(id, Bulk::new(row));
+        let shared = self.shared.is_some();
+        while let Some(keys) = self.bulks.forget_one(shared) {
             for key in keys {
-                self.journal.delete(Table::Bulk, key);
+                let table = if key.ends_with(b"/holder") {
+                    Table::Holder
+                } else {
+                    Table::Bulk
+                };
+                self.journal.delete(table, key);
             }
         }
         self.wait_for(now, seq, Deferred::Bulk(call, id));
@@ -242,6 +290,9 @@ impl Hss {
 
     /// Gives the next orders, as many as the gateways can be told at a time.
     pub(crate) fn pump_bulk(&mut self, now: Now) {
+        if self.shared.is_some() {
+            return self.pump_shared_bulk(now);
+        }
         let Some(id) = self.bulks.open.first().copied() else {
             self.bulks.due = None;
             return;
@@ -255,7 +306,7 @@ impl Hss {
             self.bulks.open.remove(0);
             return;
         };
-        let from = bulk.outcomes.len();
+        let from = bulk.next;
         let (row_verb, actor, reason) = (
             bulk.row.verb,
             bulk.row.actor.clone(),
@@ -288,7 +339,7 @@ impl Hss {
         }
         self.journal.put(Table::Bulk, part_key(id, from), &outcomes);
         if let Some(bulk) = self.bulks.by_id.get_mut(&id) {
-            bulk.outcomes.extend(outcomes);
+            bulk.go_on(outcomes);
             if bulk.is_given() {
                 self.bulks.open.remove(0);
                 self.tell(Event::BulkGiven { bulk: CutId(id) });
@@ -299,7 +350,10 @@ impl Hss {
 
     /// Runs the next step when it is due.
     pub(crate) fn run_bulk(&mut self, now: Now) {
-        if self.bulks.due.is_some_and(|at| at <= now.at) {
+        if self.shared.is_some() {
+            // Every answer of the store may make room for more.
+            self.pump_shared_bulk(now);
+        } else if self.bulks.due.is_some_and(|at| at <= now.at) {
             self.pump_bulk(now);
         } else if self.bulks.is_giving() && self.bulks.due.is_none() {
             self.bulks.due = Some(now.at);
@@ -358,7 +412,8 @@ impl Hss {
         };
         let mut sims = Vec::new();
         for (place, imsi) in bulk.row.imsis.iter().enumerate() {
-            let (result, cut) = self.count(&mut counts, bulk.outcomes.get(place).copied());
+            let (result, cut) =
+                self.count(&mut counts, bulk.outcomes.get(place).copied().flatten());
             if place >= after && sims.len() < limit {
                 sims.push(SimView {
                     imsi: *imsi,

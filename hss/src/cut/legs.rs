@@ -12,16 +12,18 @@ use super::watch::Found;
 use super::{GatewayAnswer, Kind, MAX_VERSION, ORDER_STEP, Stamp, gateway};
 use crate::event::Event;
 use crate::node::{Hss, Output};
+use crate::shared::deed::Deed;
 use crate::subscriber::Standing;
 use crate::subscriber::row::{self, StateRow, Table};
 
 impl Hss {
     /// Tells one gateway its part of an order.
     pub(crate) fn tell_gateway(&mut self, now: Now, leg_id: LegId) {
+        let may_tell = self.may_tell(now.at, leg_id.cut);
         let Some(cut) = self.cuts.get_mut(leg_id.cut) else {
             return;
         };
-        if cut.superseded {
+        if cut.superseded || !may_tell {
             return;
         }
         let Some(leg) = cut.gateways.get_mut(leg_id.gateway) else {
@@ -82,7 +84,10 @@ impl Hss {
         let answer = match answer {
             Ok(answer) => answer,
             Err(Trouble::Again(why)) => return self.gateway_failed(now, leg_id, &why),
-            Err(Trouble::Overruled(by)) => return self.gateway_overruled(now, leg_id, &by),
+            Err(Trouble::Overruled(by)) => {
+                let imsi = cut.imsi;
+                return self.do_at(now, imsi, Deed::Overruled { leg: leg_id, by });
+            }
         };
         let imsi = cut.imsi;
         let stamps = [
@@ -132,7 +137,7 @@ impl Hss {
     ///
     /// * what takes away is given once more, with a version above the gateway's;
     /// * what gives back does not undo an order that the HSS did not know of: that one is taken up.
-    pub(super) fn gateway_overruled(&mut self, now: Now, leg_id: LegId, by: &Overruled) {
+    pub(crate) fn gateway_overruled(&mut self, now: Now, leg_id: LegId, by: &Overruled) {
         if by.version >= MAX_VERSION {
             let why = "the answer names a version that no gateway takes";
             return self.gateway_failed(now, leg_id, why);
@@ -148,7 +153,11 @@ impl Hss {
             cut.kind(),
             cut.gateways.get(leg_id.gateway).map(|g| g.name.clone()),
         );
-        let counts = !cut.superseded && self.cuts.latest_of(imsi, kind) == Some(leg_id.cut);
+        // Another front end may have given a later one, whose own row is not read yet.
+        let (superseded, version) = (cut.superseded, cut.version);
+        let counts = !superseded && self.cuts.latest_of(imsi, kind) == Some(leg_id.cut);
+        let later = self.order_version(imsi, kind).filter(|v| *v > version);
+        let counts = counts && (self.shared.is_none() || later.is_none());
         let Some(cut) = self.cuts.get_mut(leg_id.cut).filter(|_| counts) else {
             self.cut_progress(leg_id.cut);
             return;
@@ -176,12 +185,12 @@ impl Hss {
             }
         } else if by.in_force {
             let found = Found {
-                gateway: name.as_deref().unwrap_or_default(),
+                gateway: name.unwrap_or_default(),
                 imsi,
                 kind,
                 version: by.version,
-                actor: &by.actor,
-                reason: &by.reason,
+                actor: by.actor.clone(),
+                reason: by.reason.clone(),
             };
             self.take_up(now, &found);
         } else if let Some(leg) = cut.gateways.get_mut(leg_id.gateway) {

@@ -93,11 +93,8 @@ impl Hss {
         // A version may be far above the numbers of this store: only front ends that share one
         // count on from each other's.
         let imsi = imsi.filter(|_| self.shared.is_some());
-        let last = imsi.and_then(|imsi| self.subscribers.by_imsi(imsi));
-        let last = last
-            .map_or(0, |s| s.standing().version)
-            .saturating_sub(first)
-            / ORDER_STEP;
+        let last = imsi.map_or(0, |imsi| self.last_order(imsi));
+        let last = last.saturating_sub(first) / ORDER_STEP;
         self.orders = self.orders.max(last) + 1;
         if self.orders >= ORDERS_OF_AN_EPOCH && self.shared.is_none() {
             return Err(Refusal::OutOfOrders);
@@ -106,17 +103,22 @@ impl Hss {
         Ok(CutId(number.saturating_add(self.front_end_offset())))
     }
 
+    /// The highest number of an order for a SIM that is known here.
+    fn last_order(&self, imsi: Imsi) -> u64 {
+        let kinds = [Kind::Bar, Kind::Isolation, Kind::Session];
+        let of = |kind| {
+            let latest = self.cuts.latest_of(imsi, kind).map_or(0, CutId::number);
+            latest.max(self.order_version(imsi, kind).unwrap_or(0))
+        };
+        kinds.into_iter().map(of).max().unwrap_or(0)
+    }
+
     /// What tells the orders of front ends apart that share a store.
     fn front_end_offset(&self) -> u64 {
         match self.shared {
             Some(_) => u64::from(self.config.inds.first()) * FRONT_END_STEP,
             None => 0,
         }
-    }
-
-    /// Whether the order was given here.
-    pub(crate) const fn is_own(&self, id: CutId) -> bool {
-        self.shared.is_none() || id.front_end() == self.config.inds.first()
     }
 
     /// An order did not happen: another front end changed the SIM first.
@@ -412,6 +414,9 @@ impl Hss {
         }
         while let Some(old) = self.cuts.forget_one(self.config.limits.cuts) {
             self.journal.delete(Table::Cut, cut_key(old));
+            if self.holders.remove(&old).is_some() {
+                self.journal.delete(Table::Holder, holder_key(old));
+            }
         }
     }
 
@@ -526,6 +531,13 @@ fn standing_of(cut: &Cut) -> Standing {
         at: cut.wall,
         expires: cut.expires,
     }
+}
+
+/// The key of the row that tells who has taken an order over.
+pub(crate) fn holder_key(id: CutId) -> Vec<u8> {
+    let mut key = cut_key(id);
+    key.extend(b"/holder");
+    key
 }
 
 /// The key of an order's row: in the order of the orders.

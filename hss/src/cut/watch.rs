@@ -22,6 +22,7 @@ use super::procedure::Order;
 use super::{CutId, Kind, MAX_VERSION};
 use crate::event::Event;
 use crate::node::{Hss, Output};
+use crate::shared::deed::Deed;
 use crate::subscriber::{State, Verb};
 
 /// What is known of one gateway.
@@ -35,6 +36,8 @@ pub(crate) struct Watch {
     due: Option<Instant>,
     /// It does not answer.
     silent: bool,
+    /// Something that was read could not be merged yet.
+    again: bool,
 }
 
 /// A page that is being read.
@@ -72,13 +75,14 @@ struct Rows {
 }
 
 /// What a gateway has that the HSS did not give it.
-pub(crate) struct Found<'a> {
-    pub(crate) gateway: &'a str,
+#[derive(Clone, Debug)]
+pub(crate) struct Found {
+    pub(crate) gateway: String,
     pub(crate) imsi: Imsi,
     pub(crate) kind: Kind,
     pub(crate) version: u64,
-    pub(crate) actor: &'a str,
-    pub(crate) reason: &'a str,
+    pub(crate) actor: String,
+    pub(crate) reason: String,
 }
 
 impl Hss {
@@ -236,7 +240,8 @@ impl Hss {
         }
         let name = self.config.gateways.get(gateway).map(|g| g.name.clone());
         if let Some(watch) = self.watches.get_mut(gateway) {
-            watch.seen = Some(status.clone());
+            let again = core::mem::take(&mut watch.again);
+            watch.seen = (!again).then(|| status.clone());
         }
         self.tell(Event::GatewayMerged {
             gateway: name.unwrap_or_default(),
@@ -254,14 +259,14 @@ impl Hss {
         let there: BTreeMap<Imsi, &Row> = rows.bars.iter().map(|r| (r.imsi, r)).collect();
         for row in there.values() {
             let found = Found {
-                gateway: &listed.name,
+                gateway: listed.name.clone(),
                 imsi: row.imsi,
                 kind: page.kind,
                 version: row.version,
-                actor: &row.actor,
-                reason: &row.reason,
+                actor: row.actor.clone(),
+                reason: row.reason.clone(),
             };
-            self.merge_row(now, &found, row.local);
+            self.found(now, found, row.local);
         }
         let from = page.after.map_or(Unbounded, Excluded);
         let to = rows.next.map_or(Unbounded, Included);
@@ -276,7 +281,13 @@ impl Hss {
             .collect();
         for imsi in missing {
             if self.is_served_by(imsi, &listed) {
-                self.give_again(now, imsi, page.kind, &listed.name);
+                let deed = Deed::GiveAgain {
+                    imsi,
+                    kind: page.kind,
+                    gateway: listed.name.clone(),
+                    version: self.order_version(imsi, page.kind).unwrap_or(0),
+                };
+                self.do_at(now, imsi, deed);
             }
         }
     }
@@ -295,8 +306,40 @@ impl Hss {
         profile.is_some_and(|p| p.apns.iter().any(|a| gateway.apns.contains(&a.apn)))
     }
 
+    /// An order of a gateway: what can be seen at once to be known needs no look at the store.
+    fn found(&mut self, now: Now, found: Found, local: bool) {
+        let (imsi, kind) = (found.imsi, found.kind);
+        let Some(own) = self.order_version(imsi, kind) else {
+            return;
+        };
+        if found.version >= MAX_VERSION {
+            return;
+        }
+        let known = self.known_versions.entry((imsi, kind)).or_default();
+        let is_new = *known < found.version;
+        *known = (*known).max(found.version);
+        if self.standing(kind).contains(&imsi) {
+            return;
+        }
+        if self.shared.is_some() && is_new && !local && found.version > own {
+            // Another front end may be about to write it: bars are put first. If it is still there
+            // and not known the next time, it is taken up.
+            return self.compare_again(&found.gateway);
+        }
+        self.do_at(now, imsi, Deed::Merge { found, local });
+    }
+
+    /// A gateway's orders are to be read again at the next occasion.
+    pub(crate) fn compare_again(&mut self, name: &str) {
+        let place = self.config.gateways.iter().position(|g| g.name == name);
+        if let Some(watch) = place.and_then(|place| self.watches.get_mut(place)) {
+            watch.again = true;
+            watch.seen = None;
+        }
+    }
+
     /// One order of a gateway.
-    fn merge_row(&mut self, now: Now, found: &Found<'_>, local: bool) {
+    pub(crate) fn merge_row(&mut self, now: Now, found: &Found, local: bool) {
         let (imsi, kind) = (found.imsi, found.kind);
         let Some(own) = self.order_version(imsi, kind) else {
             return;
@@ -345,7 +388,7 @@ impl Hss {
     }
 
     /// Takes up what only a gateway knows, in its own words.
-    pub(crate) fn take_up(&mut self, now: Now, found: &Found<'_>) {
+    pub(crate) fn take_up(&mut self, now: Now, found: &Found) {
         let known = self
             .known_versions
             .entry((found.imsi, found.kind))
@@ -355,19 +398,19 @@ impl Hss {
             Kind::Isolation => Verb::Isolate,
             Kind::Bar | Kind::Session => Verb::Suspend,
         };
-        let who = match found.actor {
+        let who = match found.actor.as_str() {
             "" => "somebody",
             who => who,
         };
         self.tell(Event::OrderTakenUp {
             imsi: found.imsi,
-            gateway: String::from(found.gateway),
+            gateway: found.gateway.clone(),
             verb,
             version: found.version,
         });
         let order = Order {
             actor: short(&format!("{who} (at gateway {})", found.gateway)),
-            reason: short(found.reason),
+            reason: short(&found.reason),
             ..Order::new(found.imsi, verb)
         };
         // Refused by the state only when the SIM is stricter off already.
@@ -375,7 +418,17 @@ impl Hss {
     }
 
     /// Gives an order again that a gateway has lost.
-    fn give_again(&mut self, now: Now, imsi: Imsi, kind: Kind, gateway: &str) {
+    pub(crate) fn give_again(
+        &mut self,
+        now: Now,
+        imsi: Imsi,
+        kind: Kind,
+        (gateway, version): (&str, u64),
+    ) {
+        // A later order, perhaps of another front end, goes to the gateway by itself.
+        if self.order_version(imsi, kind) != Some(version) || !self.standing(kind).contains(&imsi) {
+            return;
+        }
         let latest = self.cuts.latest_of(imsi, kind);
         let leg = latest.and_then(|id| {
             let cut = self.cuts.get(id).filter(|c| c.verb.takes_away())?;
@@ -412,6 +465,15 @@ impl Hss {
 
     /// Tells a gateway its part of an order once more, whether or not it has answered.
     fn tell_again(&mut self, now: Now, leg_id: LegId) {
+        // Its holder sees the same and does it; the next time it is seen whether it has.
+        if !self.may_tell(now.at, leg_id.cut) {
+            let leg = self.cuts.get(leg_id.cut);
+            let leg = leg.and_then(|cut| cut.gateways.get(leg_id.gateway));
+            if let Some(name) = leg.map(|leg| leg.name.clone()) {
+                self.compare_again(&name);
+            }
+            return;
+        }
         let cut = self.cuts.get_mut(leg_id.cut);
         let Some(leg) = cut.and_then(|c| c.gateways.get_mut(leg_id.gateway)) else {
             return;
@@ -432,7 +494,7 @@ impl Hss {
     }
 
     /// The version of the last order of a kind for a SIM; none for a SIM that is unknown.
-    fn order_version(&self, imsi: Imsi, kind: Kind) -> Option<u64> {
+    pub(super) fn order_version(&self, imsi: Imsi, kind: Kind) -> Option<u64> {
         let subscriber = self.subscribers.by_imsi(imsi)?;
         Some(match kind {
             Kind::Isolation => subscriber.isolation().map_or(0, |i| i.standing.version),

@@ -74,12 +74,13 @@ impl Hss {
         kind: CancellationType,
         cut: CutId,
     ) {
+        let claimed = self.endpoint.connection_of(&node.via).is_some();
         let cancellation = Cancellation {
             imsi,
             node,
             kind: kind.0,
             cut: Some(cut.number()),
-            claimed: true,
+            claimed,
         };
         self.journal
             .put(Table::Cancellation, cancellation.key(), &cancellation);
@@ -89,7 +90,9 @@ impl Hss {
 
     /// Sends what waits for its turn, so many at a time.
     pub(crate) fn pump_cancellations(&mut self, now: Now) {
-        if self.bulks.is_giving() {
+        // Where front ends share a store, another one may be putting bars.
+        let elsewhere = self.shared.is_some() && self.bulks.not_given().next().is_some();
+        if self.bulks.is_giving() || elsewhere {
             return;
         }
         while let Some(tag) = self
@@ -261,7 +264,11 @@ impl Hss {
     /// Sends what is due.
     pub(crate) fn send_due_errands(&mut self, now: Now) {
         while let Some(tag) = self.cancellations.due(now.at) {
-            self.send_cancellation(now, tag);
+            if self.waits_for_bars(tag) {
+                self.cancellations.queue(tag);
+            } else {
+                self.send_cancellation(now, tag);
+            }
         }
         while let Some(tag) = self.updates.due(now.at) {
             self.send_update(now, tag);

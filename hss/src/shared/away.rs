@@ -7,6 +7,7 @@ use heiiki_types::Now;
 
 use super::Work;
 use crate::admin::Refusal;
+use crate::cut::CutId;
 use crate::cut::procedure::cut_key;
 use crate::event::Event;
 use crate::node::{Hss, Phase};
@@ -40,6 +41,13 @@ impl Hss {
                     }
                     replied.extend(self.cuts.get(id).and_then(|c| c.reply));
                     self.order_is_lost(id);
+                }
+                Deferred::Bulk(_, id) => {
+                    // It may be in the store all the same: then it goes on.
+                    if let Some(shared) = self.shared.as_mut() {
+                        shared.changed.insert(cut_key(CutId(id)));
+                    }
+                    self.lost(now, deferred);
                 }
                 other => self.lost(now, other),
             }
@@ -77,6 +85,7 @@ impl Hss {
                     _ => self.cancellations.again(tag, at),
                 }
             }
+            Work::Deed(deed) => self.deed_turned_away(now, &deed),
             Work::Look => {
                 if let Some(shared) = self.shared.as_mut() {
                     shared.changed.insert(subject);

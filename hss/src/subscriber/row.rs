@@ -47,11 +47,16 @@ pub(crate) enum Table {
     Equipment = 11,
     /// By IMSI: the SEQ that a verified AUTS has proved, when front ends share the store.
     Floor = 32,
+    /// By order: the front end that has taken it over, when front ends share the store.
+    Holder = 33,
+    /// By front end: what it says to show that it is at work.
+    Beat = 34,
     /// By IMSI: whether the SIM is isolated, once there was an order.
     Isolation = 20,
     /// By IMSI: the last orders.
     History = 21,
-    /// By bulk order: the order, and its outcomes by their place.
+    /// By bulk order: the order, and its outcomes by their place. When front ends share the store,
+    /// its outcomes by IMSI and order.
     Bulk = 22,
 }
 
@@ -75,6 +80,8 @@ impl Table {
             10 => Self::Binding,
             11 => Self::Equipment,
             32 => Self::Floor,
+            33 => Self::Holder,
+            34 => Self::Beat,
             20 => Self::Isolation,
             21 => Self::History,
             22 => Self::Bulk,

@@ -170,7 +170,9 @@ pub(super) struct Bench {
     /// Gateways that keep their orders. The others answer every order, and no question.
     pub(super) fakes: BTreeMap<String, Fake>,
     /// Questions to gateways.
-    asked: VecDeque<(CallId, String, HttpRequest)>,
+    pub(super) asked: VecDeque<(CallId, String, HttpRequest)>,
+    /// Gateways are somewhere else: whoever runs the bench answers calls and questions.
+    pub(super) outside: bool,
     /// Messages of the HSS by connection, oldest first.
     pub(super) inbox: BTreeMap<ConnId, VecDeque<Message>>,
     /// Everything but events, in order, for tests of order.
@@ -216,6 +218,7 @@ impl Bench {
             calls: VecDeque::new(),
             fakes: BTreeMap::new(),
             asked: VecDeque::new(),
+            outside: false,
             inbox: BTreeMap::new(),
             trace: Vec::new(),
             closed: Vec::new(),
@@ -317,9 +320,10 @@ impl Bench {
             self.take_outputs();
             let syncing = !self.disk.slow && !self.disk.queue.is_empty();
             let answering = self.gateways == Gateways::Prompt && !self.calls.is_empty();
+            let answering = answering && !self.outside;
             if syncing {
                 self.sync();
-            } else if !self.asked.is_empty() {
+            } else if !self.asked.is_empty() && !self.outside {
                 self.answer_questions();
             } else if answering {
                 self.answer_gateways();

@@ -14,6 +14,7 @@ mod provisioning;
 mod restart;
 mod shared;
 mod shared_changes;
+mod shared_orders;
 mod store;
 mod subscription;
 mod update_location;

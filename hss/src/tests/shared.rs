@@ -14,9 +14,10 @@ use heiiki_types::{
 };
 
 use super::bench::{Bench, MME1, MME2, config, imsi, open_vector, row, sim};
+use super::fake::Fake;
 use crate::auc::auts;
 use crate::auc::sqn::{IndRange, Sqn};
-use crate::{Event, HssConfig, Input, Output};
+use crate::{Event, Hss, HssConfig, Input, Output, StoreKeys};
 
 pub(super) type Key = (u8, Vec<u8>);
 
@@ -115,6 +116,10 @@ pub(super) struct Network {
     pub(super) store: Store,
     pub(super) ends: Vec<End>,
     rng: Rng,
+    /// Gateways that all front ends call; without, each is answered at once.
+    pub(super) gateways: BTreeMap<String, Fake>,
+    /// Front ends that are down.
+    down: BTreeSet<usize>,
 }
 
 fn front_end(number: u8, of: u8) -> HssConfig {
@@ -128,13 +133,30 @@ fn front_end(number: u8, of: u8) -> HssConfig {
 impl Network {
     /// Two front ends at work, with SIMs 1 to 3.
     pub(super) fn new(seed: u64) -> Self {
+        Self::with(seed, false)
+    }
+
+    /// The same, with gateways that keep their orders.
+    pub(super) fn with_gateways(seed: u64) -> Self {
+        Self::with(seed, true)
+    }
+
+    fn with(seed: u64, gateways: bool) -> Self {
         let mut network = Self {
             store: Store::default(),
             ends: Vec::new(),
             rng: Rng::from_seed(seed),
+            gateways: BTreeMap::new(),
+            down: BTreeSet::new(),
         };
+        if gateways {
+            for name in ["pgw1", "pgw2"] {
+                network.gateways.insert(name.into(), Fake::default());
+            }
+        }
         for number in 0..2 {
             let mut bench = Bench::unstarted(front_end(number, 2));
+            bench.outside = gateways;
             if number == 0 {
                 let rows = vec![row(1), row(2), row(3)];
                 bench.hss.import(bench.now, rows).unwrap();
@@ -179,22 +201,24 @@ impl Network {
                 }
             }
         }
+        for (n, end) in self.ends.iter().enumerate() {
+            let calls = end.bench.calls.len() + end.bench.asked.len();
+            if end.bench.outside && calls > 0 && !self.down.contains(&n) {
+                choices.push((n, 2, true));
+            }
+        }
         if choices.is_empty() {
             return false;
         }
         let pick = usize::try_from(self.rng.below(choices.len() as u64)).unwrap();
         let (n, session, at_store) = choices[pick];
-        if at_store {
+        if session == 2 {
+            self.answer_gateway(n);
+        } else if at_store {
             let ask = self.ends[n].asks[session].pop_front().unwrap();
             let (reports, told) = self.store.act(ask);
             self.ends[n].reports[session].extend(reports);
-            for (other, end) in self.ends.iter_mut().enumerate() {
-                if other != n {
-                    let changed = told.iter().cloned();
-                    let changed = changed.map(|subject| SharedInput::Changed { subject });
-                    end.reports[0].extend(changed.map(Input::Shared));
-                }
-            }
+            self.notify(n, &told);
         } else {
             let report = self.ends[n].reports[session].pop_front().unwrap();
             self.ends[n].bench.input(report);
@@ -212,14 +236,49 @@ impl Network {
     }
 
     pub(super) fn advance(&mut self, by: Duration) {
-        for end in &mut self.ends {
-            end.bench.advance(by);
+        let mut left = by;
+        while !left.is_zero() {
+            let step = left.min(Duration::from_secs(1));
+            left -= step;
+            for (n, end) in self.ends.iter_mut().enumerate() {
+                if !self.down.contains(&n) {
+                    end.bench.advance(step);
+                }
+            }
+            self.run();
         }
-        self.run();
     }
 
     /// A process ends without a word; what it had asked for happens or not. A new one starts.
     pub(super) fn kill(&mut self, n: usize) {
+        self.take_down(n);
+        self.start(n);
+    }
+
+    /// A process starts where one has ended.
+    pub(super) fn start(&mut self, n: usize) {
+        self.start_as(n, |hss| hss);
+    }
+
+    /// The same, with other master keys, and until it has read the store.
+    pub(super) fn start_with(&mut self, n: usize, keys: &StoreKeys) {
+        self.start_as(n, |hss| hss.with_store_keys(keys));
+        self.run();
+    }
+
+    fn start_as(&mut self, n: usize, change: impl FnOnce(Hss) -> Hss) {
+        self.down.remove(&n);
+        let at = self.ends.iter().map(|e| e.bench.now.at).max().unwrap();
+        let bench = &mut self.ends[n].bench;
+        let late = at.since(bench.now.at);
+        bench.now.at += late;
+        bench.now.wall = bench.now.wall + late;
+        bench.restart_with(change);
+    }
+
+    /// A process ends without a word, and none starts.
+    pub(super) fn take_down(&mut self, n: usize) {
+        self.down.insert(n);
         let kept = usize::try_from(self.rng.below(4)).unwrap();
         let end = &mut self.ends[n];
         for ask in end.bench.asks.drain(..) {
@@ -227,20 +286,39 @@ impl Network {
                 end.asks[1].push_back(ask);
             }
         }
+        end.bench.calls.clear();
+        end.bench.asked.clear();
         let asked: Vec<_> = end.asks[1].drain(..).take(kept).collect();
         end.asks[0].clear();
         end.reports = Default::default();
         for ask in asked {
             let (_, told) = self.store.act(ask);
-            for (other, end) in self.ends.iter_mut().enumerate() {
-                if other != n {
-                    let changed = told.iter().cloned();
-                    let changed = changed.map(|subject| SharedInput::Changed { subject });
-                    end.reports[0].extend(changed.map(Input::Shared));
-                }
+            self.notify(n, &told);
+        }
+    }
+
+    /// Everybody but the one who did it hears of changes.
+    fn notify(&mut self, by: usize, told: &[Vec<u8>]) {
+        for (other, end) in self.ends.iter_mut().enumerate() {
+            if other != by && !self.down.contains(&other) {
+                let changed = told.iter().cloned();
+                let changed = changed.map(|subject| SharedInput::Changed { subject });
+                end.reports[0].extend(changed.map(Input::Shared));
             }
         }
-        self.ends[n].bench.crash();
+    }
+
+    /// A gateway answers one call, or question, of a front end.
+    fn answer_gateway(&mut self, n: usize) {
+        let bench = &mut self.ends[n].bench;
+        let next = bench.calls.pop_front().or_else(|| bench.asked.pop_front());
+        let (call, name, request) = next.unwrap();
+        let at = bench.now.at.as_micros();
+        let result = match self.gateways.get_mut(&name) {
+            Some(gateway) => Ok(gateway.answer(at, &request)),
+            None => Err(()),
+        };
+        bench.input(Input::GatewayReply { call, result });
     }
 
     /// Every report is lost with the sessions; asks are void.

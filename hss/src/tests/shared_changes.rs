@@ -53,6 +53,10 @@ impl Network {
     }
 }
 
+fn hex(octets: &[u8]) -> String {
+    heiiki_types::to_hex(octets)
+}
+
 fn number(n: u32) -> Msisdn {
     format!("8190{n:08}").parse().unwrap()
 }
@@ -106,12 +110,6 @@ fn new_keys_are_taken_over_before_the_next_vector() {
     let mut network = Network::new(4);
     let (a, b) = (network.connect(0, MME1), network.connect(1, MME2));
     // SIM 1 gets the keys of SIM 2, as the bench knows them.
-    let hex = |octets: &[u8]| {
-        octets
-            .iter()
-            .map(|o| format!("{o:02x}"))
-            .collect::<String>()
-    };
     let keys = json!({ "k": hex(k(2).expose()), "opc": hex(opc().expose()) });
     assert!(network.sqns(1, b, 1, None).is_ok());
     network.patch(0, 1, &keys);
@@ -145,11 +143,8 @@ fn changes_that_cross_leave_all_of_one_mind() {
             match choose.below(6) {
                 0 => drop(network.patch(end, 1, &json!({ "msisdn": number(step) }))),
                 1 => {
-                    let text = |octets: &[u8]| -> String {
-                        octets.iter().map(|o| format!("{o:02x}")).collect()
-                    };
                     let row = json!({"imsi": imsi(1), "msisdn": number(step), "tenant": "acme",
-                        "k": text(k(1).expose()), "opc": text(opc().expose()),
+                        "k": hex(k(1).expose()), "opc": hex(opc().expose()),
                         "apns": [{"apn": "corp.acme"}]});
                     let body = json!({ "subscribers": [row], "update": true });
                     let body = serde_json::to_vec(&body).unwrap();
