@@ -54,8 +54,10 @@ impl core::fmt::Display for StoreError {
                 f.write_str("it is not a store of the HSS: is `store` the right folder?")
             }
             Self::Older => f.write_str(
-                "it was written by an older version that this one does not read: export the \
-                 subscribers with that version, move the file away and import them here",
+                "it was written by an older version, which this one does not read; nothing was \
+                 changed. List the SIMs and their states with that version, move the file away, \
+                 and import the SIMs anew from the files that their keys came in, each with its \
+                 state; their sequence numbers are found again by resynchronisation",
             ),
             Self::Newer => {
                 f.write_str("it was written by a newer version: run that one, or a later one")

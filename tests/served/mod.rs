@@ -33,11 +33,22 @@ pub(crate) struct Served {
 
 impl Served {
     pub(crate) fn start(folder: &Folder, name: &str, config: &str) -> Self {
+        let mut command = Command::new(binary(name));
+        command.env("RUST_LOG", "info");
+        Self::start_by(command, folder, name, config)
+    }
+
+    /// The same by a command that ends in the server's program and stays the same process.
+    pub(crate) fn start_by(
+        mut command: Command,
+        folder: &Folder,
+        name: &str,
+        config: &str,
+    ) -> Self {
         let path = folder.write(&format!("{name}.toml"), config);
         let log = folder.write(&format!("{name}.log"), "");
-        let mut child = Command::new(binary(name))
+        let mut child = command
             .args(["serve", "--config", &path])
-            .env("RUST_LOG", "info")
             .stdout(Stdio::piped())
             .stderr(std::fs::File::create(&log).unwrap())
             .spawn()
@@ -80,6 +91,12 @@ impl Served {
 
     pub(crate) fn address(&self, key: &str) -> SocketAddr {
         self.word(key).parse().unwrap()
+    }
+
+    /// A path as the server sees it, which may have mounted something there.
+    pub(crate) fn seen(&self, path: &std::path::Path) -> std::path::PathBuf {
+        let root = format!("/proc/{}/root", self.child.id());
+        std::path::Path::new(&root).join(path.strip_prefix("/").unwrap_or(path))
     }
 
     pub(crate) fn log(&self) -> String {

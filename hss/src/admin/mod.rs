@@ -27,6 +27,7 @@ mod repeat;
 mod route;
 mod routes;
 mod rows;
+mod status;
 mod subscribers;
 mod views;
 

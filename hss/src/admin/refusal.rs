@@ -39,6 +39,7 @@ pub(crate) enum Refusal {
     OutOfOrders,
     DiskFailed,
     StoreAway,
+    StoreFull,
     NotDurable,
 }
 
@@ -111,6 +112,7 @@ impl Refusal {
             Self::OutOfOrders => (503, "out_of_orders"),
             Self::DiskFailed => (503, "disk_failed"),
             Self::StoreAway => (503, "store_away"),
+            Self::StoreFull => (503, "store_full"),
             Self::NotDurable => (503, "not_durable"),
         }
     }
@@ -140,6 +142,7 @@ impl Refusal {
             Self::NotServing => "the HSS has not read its store yet".to_string(),
             Self::OutOfOrders => "this start has used up its order numbers".to_string(),
             Self::StoreAway => "the shared store cannot be reached now".to_string(),
+            Self::StoreFull => "the disk of the store is full".to_string(),
             Self::DiskFailed => "the disk has failed: nothing more becomes durable".to_string(),
             Self::NotDurable => {
                 "the disk failed before the order was durable: a cut is in force until the process \
@@ -183,6 +186,9 @@ impl Refusal {
             Self::StampTaken => "nothing: the first report counts",
             Self::NotServing => "try again in a moment; see the log if it lasts",
             Self::OutOfOrders => "restart the HSS",
+            Self::StoreFull => {
+                "make room on the disk of the store; the call can be repeated then, without a restart"
+            }
             Self::StoreAway => "look at the database; the call can be repeated when it is back",
             Self::DiskFailed | Self::NotDurable => {
                 "repair the disk of the store, restart the HSS, and give the order again; until \

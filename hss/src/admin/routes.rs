@@ -13,6 +13,7 @@ use super::orders::{BulkBody, BulkList, OrderBody, StampsBody};
 use super::refusal::Body;
 use super::route::{Parameter, Route};
 use super::rows::{NewSubscriber, NewSubscribers, SubscriptionPatch};
+use super::status::StatusView;
 use super::subscribers::Imported;
 use super::views::{CutList, Detail, SubscriberList};
 use crate::cut::bulk::BulkView;
@@ -264,6 +265,10 @@ pub(crate) const ROUTES: &[Route] = &[
         .takes::<StampsBody>()
         .answers::<Certificate<'static>>()
         .fails(&[404, 409]),
+    Route::get("/v1/status", "show_status", Hss::show_status)
+        .does("Show what the HSS holds, and whether its store takes writes")
+        .role(Role::Reader)
+        .answers::<StatusView>(),
     Route::get("/v1/events", "listen", Hss::may_listen)
         .does("Listen to events: one JSON object a line, until the caller hangs up")
         .role(Role::Reader),

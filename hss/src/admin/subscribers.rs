@@ -132,9 +132,7 @@ impl Hss {
         imsi: Imsi,
         change: Change,
     ) -> Result<Option<HttpResponse>, Refusal> {
-        if self.journal.has_failed() {
-            return Err(Refusal::DiskFailed);
-        }
+        self.check_store()?;
         check_names(&change)?;
         let manner = Manner {
             existing: Existing::Update,
@@ -154,9 +152,7 @@ impl Hss {
         &mut self,
         call: &Call<'_>,
     ) -> Result<Option<HttpResponse>, Refusal> {
-        if self.journal.is_stuck() {
-            return Err(Refusal::DiskFailed);
-        }
+        self.check_store()?;
         let body: NewSubscribers = call.body()?;
         let manner = Manner {
             existing: if body.update {

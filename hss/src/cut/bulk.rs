@@ -244,9 +244,7 @@ impl Hss {
         call: heiiki_types::CallId,
         row: BulkRow,
     ) -> Result<(), Refusal> {
-        if self.journal.is_stuck() {
-            return Err(Refusal::DiskFailed);
-        }
+        self.check_store()?;
         let id = self.next_order(None)?.0;
         let seq = self.journal.put(Table::Bulk, key(id), &row);
         self.bulks.by_id.insert(id, Bulk::new(row));

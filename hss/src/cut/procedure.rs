@@ -66,8 +66,8 @@ impl Hss {
                 state: from,
                 verb: order.verb,
             })?;
-        if self.journal.is_stuck() && !order.verb.takes_away() {
-            return Err(Refusal::DiskFailed);
+        if !order.verb.takes_away() {
+            self.check_store()?;
         }
         let mut cut = self.new_cut(now, (id, from, to), order);
         cut.reply = call;

@@ -37,6 +37,33 @@ impl Hss {
         kind: CancellationType,
         cut: Option<CutId>,
     ) {
+        let Some(tag) = self.enter_cancellation(imsi, node, kind, cut) else {
+            return;
+        };
+        if cut.is_some() {
+            // What takes service away waits for nothing.
+            self.send_cancellation(now, tag);
+        } else {
+            self.send_errand(now, tag);
+        }
+    }
+
+    /// Enters the cancellation at the MME that a SIM moves away from, in the batch of the move
+    /// itself: no crash comes between the two. It is sent once that batch is durable.
+    pub(crate) fn hold_cancellation(&mut self, imsi: Imsi, node: ServingNode) -> Option<u64> {
+        let kind = CancellationType::MME_UPDATE_PROCEDURE;
+        let tag = self.enter_cancellation(imsi, node, kind, None)?;
+        self.cancellations.hold(tag);
+        Some(tag)
+    }
+
+    fn enter_cancellation(
+        &mut self,
+        imsi: Imsi,
+        node: ServingNode,
+        kind: CancellationType,
+        cut: Option<CutId>,
+    ) -> Option<u64> {
         if cut.is_none() && self.cancellations.len() >= self.config.limits.waiting {
             self.tell(Event::CancelUnanswered {
                 imsi,
@@ -45,7 +72,7 @@ impl Hss {
                 why: "too many cancellations wait",
                 again: false,
             });
-            return;
+            return None;
         }
         let claimed = self.endpoint.connection_of(&node.via).is_some();
         let cancellation = Cancellation {
@@ -57,13 +84,7 @@ impl Hss {
         };
         self.journal
             .put(Table::Cancellation, cancellation.key(), &cancellation);
-        let tag = self.cancellations.add(cancellation);
-        if cut.is_some() {
-            // What takes service away waits for nothing.
-            self.send_cancellation(now, tag);
-        } else {
-            self.send_errand(now, tag);
-        }
+        Some(self.cancellations.add(cancellation))
     }
 
     /// Enters a cancellation of a bulk order: it is sent when all bars are put and its turn comes.
@@ -285,6 +306,26 @@ impl Hss {
                 .is_some_and(|c| c.node.host.eq_ignore_ascii_case(host));
             if there {
                 self.end_cancellation(tag);
+            }
+        }
+    }
+
+    /// A move is taken back, or another one comes before it is durable: what it held is void.
+    pub(crate) fn forget_held(&mut self, tag: Option<u64>) {
+        if let Some(tag) = tag.filter(|tag| self.cancellations.is_held(*tag)) {
+            self.end_cancellation(tag);
+        }
+    }
+
+    /// The SIM comes back to `host` before its move away from there is durable.
+    pub(crate) fn forget_held_at(&mut self, imsi: Imsi, host: &str) {
+        for tag in self.cancellations.of(imsi) {
+            let there = self
+                .cancellations
+                .get(tag)
+                .is_some_and(|c| c.node.host.eq_ignore_ascii_case(host));
+            if there {
+                self.forget_held(Some(tag));
             }
         }
     }

@@ -111,6 +111,8 @@ enum Sending {
     Again(Instant),
     /// Until fewer are under way: it is one of very many.
     Queued,
+    /// Until what gives rise to it is durable.
+    Held,
     /// Until it is answered.
     UnderWay,
 }
@@ -227,7 +229,7 @@ impl<T: Errand> Errands<T> {
             Sending::Again(at) => drop(self.again.insert((at, tag))),
             Sending::Queued => drop(self.queued.insert(tag)),
             Sending::UnderWay => drop(self.under_way.insert(tag)),
-            Sending::Parked => {}
+            Sending::Parked | Sending::Held => {}
         }
         entry.state = state;
         Some(entry)
@@ -255,6 +257,18 @@ impl<T: Errand> Errands<T> {
         // Parked, until it is sent: a peer that is gone does not hold up the others.
         self.set(tag, Sending::Parked);
         Some(tag)
+    }
+
+    /// It waits until what gives rise to it is durable.
+    pub(crate) fn hold(&mut self, tag: u64) {
+        self.set(tag, Sending::Held);
+    }
+
+    /// Whether it waits until what gives rise to it is durable.
+    pub(crate) fn is_held(&self, tag: u64) -> bool {
+        self.by_tag
+            .get(&tag)
+            .is_some_and(|e| e.state == Sending::Held)
     }
 
     /// It waits for its peer to connect.
@@ -288,7 +302,7 @@ impl<T: Errand> Errands<T> {
     pub(crate) fn waiting_for(&self, via: &str) -> Vec<u64> {
         self.by_tag
             .iter()
-            .filter(|(_, e)| e.state != Sending::UnderWay)
+            .filter(|(_, e)| !matches!(e.state, Sending::UnderWay | Sending::Held))
             .filter(|(_, e)| e.errand.node().via.eq_ignore_ascii_case(via))
             .map(|(tag, _)| *tag)
             .collect()

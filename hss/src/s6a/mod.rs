@@ -65,6 +65,8 @@ pub(crate) enum Waiting {
         state: State,
         /// Who served the SIM before.
         previous: Option<Location>,
+        /// The cancellation at the MME that it moves away from.
+        moved: Option<u64>,
     },
 }
 
@@ -329,7 +331,8 @@ impl Hss {
                 ix,
                 state,
                 previous,
-            } => self.location_is_durable(now, ask, &request, (ix, state), previous),
+                moved,
+            } => self.location_is_durable(now, ask, &request, (ix, state), (previous, moved)),
         }
     }
 
@@ -351,9 +354,10 @@ impl Hss {
                 ask,
                 request,
                 ix,
-                state,
+                state: _,
                 previous,
-            } => self.location_is_lost(now, ask, &request, (ix, state), previous),
+                moved,
+            } => self.location_is_lost(now, ask, &request, ix, (previous, moved)),
         }
     }
 }

@@ -8,7 +8,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use heiiki_diameter::s6a::{
-    CancellationType, RAT_NOT_ALLOWED, ROAMING_NOT_ALLOWED, UNKNOWN_EPS_SUBSCRIPTION, USER_UNKNOWN,
+    RAT_NOT_ALLOWED, ROAMING_NOT_ALLOWED, UNKNOWN_EPS_SUBSCRIPTION, USER_UNKNOWN,
     UpdateLocationAnswer, UpdateLocationRequest, error_diagnostic, odb, rat_type, restriction,
     ula_flags, ulr_flags,
 };
@@ -62,7 +62,7 @@ impl Hss {
         let unbound = subscriber.binding() == Binding::FirstSeen && location.imei.is_some();
         if same && next == state && !unbound && self.journal.is_durable(settled) {
             let known = (ix, state);
-            return self.accept_update(now, ask, &request, known, previous);
+            return self.accept_update(now, ask, &request, known, (previous, None));
         }
         if self.journal.is_stuck() {
             let result = ResultCode::UNABLE_TO_COMPLY.into();
@@ -72,6 +72,12 @@ impl Hss {
             let result = ResultCode::TOO_BUSY.into();
             return self.refuse_update(now, ask, &request, (result, None));
         }
+        let moved = previous
+            .as_ref()
+            .filter(|p| !p.purged && !p.is_at(&request.origin_host));
+        let moved = moved.map(|p| p.node.clone());
+        let moved = moved.and_then(|node| self.hold_cancellation(request.imsi, node));
+        self.forget_held_at(request.imsi, &request.origin_host);
         let seq = self.register(&request, ix, (!same).then_some(location), next);
         let waiting = Waiting::UpdateLocation {
             ask,
@@ -79,6 +85,7 @@ impl Hss {
             ix,
             state,
             previous,
+            moved,
         };
         self.wait_for(now, seq, Deferred::Answer(waiting));
     }
@@ -179,9 +186,9 @@ impl Hss {
         ask: Ask,
         request: &UpdateLocationRequest,
         known: (RowIx, State),
-        previous: Option<Location>,
+        before: (Option<Location>, Option<u64>),
     ) {
-        self.accept_update(now, ask, request, known, previous);
+        self.accept_update(now, ask, request, known, before);
     }
 
     /// The disk failed: the registration did not happen.
@@ -190,9 +197,10 @@ impl Hss {
         now: Now,
         ask: Ask,
         request: &UpdateLocationRequest,
-        (ix, _): (RowIx, State),
-        previous: Option<Location>,
+        ix: RowIx,
+        (previous, moved): (Option<Location>, Option<u64>),
     ) {
+        self.forget_held(moved);
         // The registration's row may still get to a disk that is only full: what is true goes after
         // it. One that has failed keeps what it has.
         let key = row::imsi_key(request.imsi);
@@ -220,11 +228,14 @@ impl Hss {
                 request,
                 ix,
                 previous,
+                moved,
                 ..
             } = waiting
             else {
                 continue;
             };
+            // Whoever ends the updates cancels at all these places.
+            self.forget_held(moved);
             before.extend(previous.filter(|p| !p.purged).map(|p| p.node));
             let refusal = self
                 .subscribers
@@ -242,16 +253,19 @@ impl Hss {
         ask: Ask,
         request: &UpdateLocationRequest,
         (ix, state): (RowIx, State),
-        previous: Option<Location>,
+        (previous, moved): (Option<Location>, Option<u64>),
     ) {
         let Some(subscriber) = self.subscribers.get(ix) else {
             return;
         };
         let live = previous.filter(|p| !p.purged);
-        let (stayed, moved) = match live {
-            Some(p) if p.is_at(&request.origin_host) => (true, None),
-            other => (false, other),
-        };
+        let stayed = live.as_ref().is_some_and(|p| p.is_at(&request.origin_host));
+        let left = live.filter(|_| !stayed);
+        // Another MME's update may have come before this one was durable.
+        let is_here = self
+            .subscribers
+            .serving_node(subscriber)
+            .is_some_and(|n| n.host.eq_ignore_ascii_case(&request.origin_host));
         let skip = request.ulr_flags & ulr_flags::SKIP_SUBSCRIBER_DATA != 0
             && stayed
             && !self.has_update(request.imsi);
@@ -268,15 +282,16 @@ impl Hss {
             visited: request.visited_plmn,
             state: Some(state),
             result: Answered(AnswerResult::SUCCESS),
-            previous: moved.as_ref().map(|p| p.node.host.clone()),
+            previous: left.map(|p| p.node.host),
         });
         // Whatever was still to be said to this MME about older registrations is void now.
-        self.forget_cancellation(request.imsi, &request.origin_host);
+        if is_here {
+            self.forget_cancellation(request.imsi, &request.origin_host);
+        }
         self.forget_updates(request.imsi);
         self.answer(now, ask, answer.to_message());
-        if let Some(previous) = moved {
-            let kind = CancellationType::MME_UPDATE_PROCEDURE;
-            self.cancel_location(now, request.imsi, previous.node, kind, None);
+        if let Some(tag) = moved.filter(|tag| self.cancellations.is_held(*tag)) {
+            self.send_errand(now, tag);
         }
     }
 

@@ -310,3 +310,93 @@ fn requests_go_back_by_the_agent_that_the_mme_was_learned_from() {
     assert_eq!(request.destination_host, "mme5.visited.example");
     assert_eq!(request.destination_realm, "visited.example");
 }
+
+/// Goal: whatever batch a crash loses, an MME that a SIM has moved away from is told, once the move
+/// itself is durable.
+/// Method: move, let so many batches become durable, crash, let the old MME connect.
+#[test]
+fn a_crash_right_after_a_move_does_not_lose_its_cancellation() {
+    for batches in 0..4 {
+        let mut bench = Bench::new();
+        let (one, two) = (bench.connect(MME1), bench.connect(MME2));
+        bench.attach(one, 1);
+        bench.disk.slow = true;
+        let request = bench.ulr(two, 1);
+        bench.send(two, request.to_message());
+        for _ in 0..batches {
+            bench.sync_one();
+        }
+        bench.crash();
+        bench.disk.slow = false;
+        bench.sync();
+        let one = bench.connect(MME1);
+        let shown = bench.get(&format!("/v1/subscribers/{}", imsi(1)));
+        if shown["mme"] == MME1 {
+            assert_eq!(batches, 0, "the move was durable");
+            assert!(bench.try_receive(one).is_none());
+            continue;
+        }
+        let (request, message) = bench.expect_clr(one);
+        assert_eq!(
+            request.cancellation_type,
+            CancellationType::MME_UPDATE_PROCEDURE
+        );
+        bench.answer_clr(one, &message, AnswerResult::SUCCESS);
+        assert_eq!(bench.hss.cancellations.len(), 0);
+        // And only once.
+        bench.crash();
+        let one = bench.connect(MME1);
+        assert!(bench.try_receive(one).is_none());
+    }
+}
+
+/// Goal: of two moves that wait for the disk at once, the first one's cancellation is void: the SIM
+/// is there again.
+#[test]
+fn a_sim_that_moves_there_and_back_while_the_disk_is_slow_is_cancelled_at_the_other_one() {
+    let mut bench = Bench::new();
+    let (one, two) = (bench.connect(MME1), bench.connect(MME2));
+    bench.attach(one, 1);
+    bench.disk.slow = true;
+    let there = bench.ulr(two, 1);
+    bench.send(two, there.to_message());
+    let back = bench.ulr(one, 1);
+    bench.send(one, back.to_message());
+    bench.sync();
+    let command = heiiki_diameter::CommandCode::CANCEL_LOCATION;
+    let heard = |bench: &mut Bench, conn| {
+        core::iter::from_fn(|| bench.try_receive(conn))
+            .filter(|m| m.command == command && m.flags.request)
+            .count()
+    };
+    assert_eq!(heard(&mut bench, one), 0, "it is here");
+    assert_eq!(heard(&mut bench, two), 1);
+    let shown = bench.get(&format!("/v1/subscribers/{}", imsi(1)));
+    assert_eq!(shown["mme"], MME1);
+}
+
+/// Goal: a move that the disk refuses leaves nothing behind.
+#[test]
+fn a_move_that_is_not_durable_cancels_nothing() {
+    let mut bench = Bench::new();
+    let (one, two) = (bench.connect(MME1), bench.connect(MME2));
+    bench.attach(one, 1);
+    bench.disk.slow = true;
+    let request = bench.ulr(two, 1);
+    bench.send(two, request.to_message());
+    bench.input(crate::Input::Storage(
+        heiiki_types::StorageInput::Unavailable,
+    ));
+    let answer = UpdateLocationAnswer::from_message(&bench.receive(two)).unwrap();
+    assert_eq!(answer.result, ResultCode::UNABLE_TO_COMPLY.into());
+    bench.disk.slow = false;
+    bench.sync();
+    bench.input(crate::Input::Storage(heiiki_types::StorageInput::Available));
+    assert!(bench.try_receive(one).is_none());
+    assert_eq!(bench.hss.cancellations.len(), 0);
+    bench.crash();
+    assert!(
+        !bench.disk.rows.keys().any(|(table, _)| *table == 6),
+        "no row of a cancellation"
+    );
+}
