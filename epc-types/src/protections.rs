@@ -17,6 +17,10 @@ pub struct Protections {
     pub ue_isolation: bool,
     /// Packets to the core's own addresses, and GTP inside GTP, are dropped.
     pub infrastructure_deny: bool,
+    /// IPv6 in tunnels that no rule looks into (protocol 41, 6to4, Teredo) is dropped.
+    pub tunnel_deny: bool,
+    /// A UE that speaks as a router or a DHCP server is not heard.
+    pub router_guard: bool,
     /// Packets leave only for the tenant's declared prefixes.
     pub closed_egress: bool,
     /// A barred IMSI has no session and gets none.
@@ -38,6 +42,8 @@ impl Protections {
         tenant_isolation: true,
         ue_isolation: true,
         infrastructure_deny: true,
+        tunnel_deny: true,
+        router_guard: true,
         closed_egress: true,
         bar: true,
         isolation: true,

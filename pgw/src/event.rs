@@ -23,6 +23,8 @@ pub enum EndReason {
     ErrorIndication,
     /// It could not be made durable.
     NotDurable,
+    /// It sent with sources that were not its own, and its tenant ends such sessions.
+    Spoofing,
 }
 
 /// What happens in the control plane of a gateway, for logs, timelines and assertions.
@@ -107,6 +109,17 @@ pub enum Event {
         reason: EndReason,
         /// What it sent and received.
         usage: Usage,
+    },
+    /// A session has sent as many packets with sources that are not its own as its tenant bears.
+    Spoofing {
+        /// Its number.
+        session: SessionId,
+        /// Whose it is.
+        imsi: Imsi,
+        /// How many packets; all were dropped.
+        count: u32,
+        /// Whether the session ends for it.
+        ends: bool,
     },
     /// A Delete Bearer Request went to the SGW.
     DeleteBearerSent {

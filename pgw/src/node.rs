@@ -147,12 +147,17 @@ impl Pgw {
                 self.dispatch(now, output);
             }
             let mut quiet = true;
-            for (i, worker) in self.workers.iter_mut().enumerate() {
+            for i in 0..self.workers.len() {
+                let Some(worker) = self.workers.get_mut(i) else {
+                    continue;
+                };
+                worker.poll_replies(now.at, &mut self.replies);
                 while let Some(notice) = worker.poll_notice() {
                     quiet = false;
                     let input = control::Input::WorkerNotice { worker: i, notice };
                     self.control.handle_input(now, input);
                 }
+                self.send_replies(i);
             }
             if quiet {
                 return;
@@ -241,6 +246,19 @@ impl Pgw {
                 };
                 self.outputs.push_back((Some(slot), output));
             }
+            UplinkVerdict::Fragments {
+                tenant,
+                slot,
+                packets,
+            } => {
+                let output = |packet| Output::Sgi {
+                    worker: index,
+                    tenant,
+                    packet,
+                };
+                let packets = packets.into_iter().map(output);
+                self.outputs.extend(packets.map(|o| (Some(slot), o)));
+            }
             UplinkVerdict::Sentinel { access, packet } => {
                 let tenant = self.control.network().access(access).map(|a| a.tenant);
                 let output = Output::Sentinel {
@@ -319,8 +337,52 @@ impl Pgw {
                     self.outputs.push_back((Some(slot), output));
                     return;
                 }
+                DownlinkVerdict::Fragments {
+                    slot,
+                    peer,
+                    datagrams,
+                } => {
+                    let local = worker.local();
+                    let output = |payload| Output::S5u {
+                        worker: index,
+                        datagram: Datagram {
+                            local,
+                            remote: peer,
+                            payload,
+                        },
+                    };
+                    let datagrams = datagrams.into_iter().map(output);
+                    self.outputs.extend(datagrams.map(|o| (Some(slot), o)));
+                    return;
+                }
+                DownlinkVerdict::Answer(answer) => {
+                    self.answer(now, index, (tenant, origin), answer);
+                    return;
+                }
                 DownlinkVerdict::Unseen | DownlinkVerdict::Consumed => return,
             }
+        }
+    }
+
+    /// Takes an ICMP error back to where the packet came from that it is about.
+    fn answer(
+        &mut self,
+        now: Now,
+        index: usize,
+        (tenant, origin): (TenantId, Origin),
+        packet: Vec<u8>,
+    ) {
+        match origin {
+            Origin::Segment => {
+                let output = Output::Sgi {
+                    worker: index,
+                    tenant,
+                    packet,
+                };
+                self.outputs.push_back((None, output));
+            }
+            Origin::Ue { .. } => self.downlink(now, index, tenant, Origin::Gateway, packet),
+            Origin::Gateway => {}
         }
     }
 

@@ -18,12 +18,21 @@ pub enum Refusal {
     Cut,
     /// The packet's version, lengths or header checksum lie.
     MalformedPacket,
-    /// The packet has IP options or a hop-by-hop or routing header.
+    /// The packet has IP options, a hop-by-hop or routing header, or too many extension headers.
     IpOptions,
     /// A fragment that hides or overlaps the header above IP (RFC 1858).
     HeaderFragment,
     /// The source is not the session's own address.
     SpoofedSource,
+    /// IPv6 carried past the rules: protocol 41, 6to4 or Teredo.
+    TransitionTunnel,
+    /// The UE speaks as a router or a server of the link: Router Advertisement, redirect, or the
+    /// answer of a DHCP server.
+    RouterImpersonation,
+    /// A link-local packet that would leave its link.
+    LinkScope,
+    /// The packet came on a dedicated bearer whose filters do not take it.
+    WrongBearer,
     /// The time to live ran out here.
     TtlExpired,
     /// The destination is a multicast or broadcast address.
@@ -46,11 +55,25 @@ pub enum Refusal {
     Isolated,
     /// Too many packets wait for the worker of the destination.
     QueueFull,
+    /// The packet is longer than the next link carries, and must not be fragmented.
+    TooBig,
+    /// More than the maximum rate of the bearer, from the UE.
+    BearerRateUplink,
+    /// More than the maximum rate of the bearer, to the UE.
+    BearerRateDownlink,
+    /// More than the session's APN-AMBR, from the UE.
+    AmbrUplink,
+    /// More than the session's APN-AMBR, to the UE.
+    AmbrDownlink,
+    /// More than the tenant's bandwidth contract, from its UEs.
+    ContractUplink,
+    /// More than the tenant's bandwidth contract, to its UEs.
+    ContractDownlink,
 }
 
 impl Refusal {
     /// How many reasons there are.
-    pub const COUNT: usize = 21;
+    pub const COUNT: usize = 32;
 
     /// Every reason, in the order of the checks.
     pub const ALL: [Self; Self::COUNT] = [
@@ -64,6 +87,10 @@ impl Refusal {
         Self::IpOptions,
         Self::HeaderFragment,
         Self::SpoofedSource,
+        Self::TransitionTunnel,
+        Self::RouterImpersonation,
+        Self::LinkScope,
+        Self::WrongBearer,
         Self::TtlExpired,
         Self::Multicast,
         Self::Infrastructure,
@@ -75,6 +102,13 @@ impl Refusal {
         Self::UndeclaredSource,
         Self::Isolated,
         Self::QueueFull,
+        Self::TooBig,
+        Self::BearerRateUplink,
+        Self::BearerRateDownlink,
+        Self::AmbrUplink,
+        Self::AmbrDownlink,
+        Self::ContractUplink,
+        Self::ContractDownlink,
     ];
 
     /// The reason's name in events and counters.
@@ -90,6 +124,10 @@ impl Refusal {
             Self::IpOptions => "ip_options",
             Self::HeaderFragment => "header_fragment",
             Self::SpoofedSource => "spoofed_source",
+            Self::TransitionTunnel => "transition_tunnel",
+            Self::RouterImpersonation => "router_impersonation",
+            Self::LinkScope => "link_scope",
+            Self::WrongBearer => "wrong_bearer",
             Self::TtlExpired => "ttl_expired",
             Self::Multicast => "multicast",
             Self::Infrastructure => "infrastructure",
@@ -101,6 +139,13 @@ impl Refusal {
             Self::UndeclaredSource => "undeclared_source",
             Self::Isolated => "isolated",
             Self::QueueFull => "queue_full",
+            Self::TooBig => "too_big",
+            Self::BearerRateUplink => "bearer_rate_uplink",
+            Self::BearerRateDownlink => "bearer_rate_downlink",
+            Self::AmbrUplink => "ambr_uplink",
+            Self::AmbrDownlink => "ambr_downlink",
+            Self::ContractUplink => "contract_uplink",
+            Self::ContractDownlink => "contract_downlink",
         }
     }
 
@@ -110,6 +155,7 @@ impl Refusal {
         match self {
             Self::UeToUe | Self::NotDeclared | Self::Isolated => Answer::AdminProhibited,
             Self::TtlExpired => Answer::TimeExceeded,
+            Self::TooBig => Answer::TooBig,
             _ => Answer::Silence,
         }
     }
@@ -131,6 +177,8 @@ pub(crate) enum Answer {
     AdminProhibited,
     /// ICMP time exceeded.
     TimeExceeded,
+    /// ICMP fragmentation needed, or packet too big, with what the next link carries.
+    TooBig,
 }
 
 /// A count for each reason, saturating.

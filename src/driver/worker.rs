@@ -271,6 +271,8 @@ impl Loop {
                     answer,
                 };
                 self.control.send(ack);
+                self.worker.poll_replies(now.at, &mut self.replies);
+                self.reply();
             }
             Ask::Packet {
                 tenant,
@@ -334,12 +336,26 @@ impl Loop {
                 } => {
                     hairpins.push((worker, tenant, Origin::Ue { sender }, part(packet)));
                 }
+                UplinkVerdict::Fragments {
+                    tenant, packets, ..
+                } => {
+                    for packet in packets {
+                        tap_sgi(&self.taps, tenant, true, &packet);
+                        self.segment
+                            .handle_input(now, sgi::Input::Packet { tenant, packet });
+                    }
+                }
                 UplinkVerdict::Unseen | UplinkVerdict::Consumed => {}
             }
         }
         for (worker, tenant, origin, packet) in hairpins {
             self.pass_to_worker(now, worker, tenant, origin, packet);
         }
+        self.reply();
+    }
+
+    /// Sends what the worker has to say itself.
+    fn reply(&mut self) {
         for reply in self.replies.drain(..) {
             transmit(&self.udp, &self.taps, reply.to, &reply.octets);
         }
@@ -395,6 +411,22 @@ impl Loop {
             DownlinkVerdict::Worker(worker) if worker != self.index => {
                 self.pass_to_worker(now, worker, tenant, origin, packet);
             }
+            DownlinkVerdict::Fragments {
+                peer, datagrams, ..
+            } => {
+                for datagram in datagrams {
+                    transmit(&self.udp, &self.taps, peer, &datagram);
+                }
+            }
+            DownlinkVerdict::Answer(packet) => match origin {
+                Origin::Segment => {
+                    tap_sgi(&self.taps, tenant, true, &packet);
+                    self.segment
+                        .handle_input(now, sgi::Input::Packet { tenant, packet });
+                }
+                Origin::Ue { .. } => self.pass_to_ue(now, tenant, Origin::Gateway, packet),
+                Origin::Gateway => {}
+            },
             _ => {}
         }
     }

@@ -5,11 +5,12 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use heiiki_types::{Apn, Imsi, Prefix, Prefix64, Protections, UeAddresses};
+use heiiki_types::{Ambr, Apn, Imsi, Prefix, Prefix64, Protections, UeAddresses};
 
+use super::groups::Groups;
 use super::{
     AccessId, ApnConfig, Authentication, CheckedPrefix, DeclaredPrefix, DeclaredPrefixes, Families,
-    PgwConfig, PrefixRefusal, TenantConfig, TenantId, Tokens, User,
+    PgwConfig, PrefixRefusal, SpoofPolicy, TenantConfig, TenantId, Tokens, User,
 };
 use crate::address_set::AddressSet;
 use crate::egress::ClosedEgress;
@@ -61,6 +62,12 @@ pub enum Mistake {
     Name,
     /// A quarantine prefix is not within the declared prefixes of its tenant.
     Quarantine,
+    /// A group names one that its tenant does not have.
+    UnknownGroup,
+    /// A tenant has at most 64 groups, and a range of IMSIs begins before it ends.
+    Group,
+    /// A segment carries 1280 to 9000 octets.
+    SegmentMtu,
     /// Two tokens are equal, or one is empty.
     Tokens,
     /// An IPv4 link has an MTU of 576 to 9000.
@@ -98,6 +105,11 @@ impl fmt::Display for Mistake {
             Self::Name => f.write_str("a name is made of DNS labels, at most 63 octets each"),
             Self::Tokens => f.write_str("the tokens are three different texts, none empty"),
             Self::Quarantine => f.write_str("it is not within the declared prefixes of its tenant"),
+            Self::UnknownGroup => f.write_str("the tenant has no group of this name"),
+            Self::Group => {
+                f.write_str("a tenant has at most 64 groups, and a range of IMSIs is FIRST-LAST")
+            }
+            Self::SegmentMtu => f.write_str("a segment carries 1280 to 9000 octets"),
             Self::Mtu => f.write_str("an MTU is 576 to 9000 octets"),
             Self::NoPoolV6 => f.write_str("to hand out IPv6 it needs a pool of IPv6"),
             Self::Users => f.write_str("users have different names, and all of them a password"),
@@ -121,6 +133,10 @@ pub(crate) struct Tenant {
     pub(crate) declared: DeclaredPrefixes,
     pub(crate) egress: ClosedEgress,
     pub(crate) ue_to_ue: bool,
+    pub(crate) groups: Groups,
+    pub(crate) bandwidth: Option<Ambr>,
+    pub(crate) spoofing: SpoofPolicy,
+    pub(crate) segment_mtu: u16,
     /// What its UEs in isolation still reach.
     pub(crate) quarantine: AddressSet,
     /// The core's own addresses in this tenant's routing domain.
@@ -388,6 +404,9 @@ impl Check<'_> {
             if !tenant.domain.is_empty() && !tenant.domain.split('.').all(is_label) {
                 self.wrong(format!("tenants[{i}].domain"), Mistake::Name);
             }
+            if !(1_280..=9_000).contains(&tenant.segment_mtu) {
+                self.wrong(format!("tenants[{i}].segment_mtu"), Mistake::SegmentMtu);
+            }
             let mut checked = Vec::new();
             for (j, declared) in tenant.prefixes.iter().enumerate() {
                 let path = format!("tenants[{i}].prefixes[{j}]");
@@ -411,12 +430,24 @@ impl Check<'_> {
                 egress: ClosedEgress::new(&declared),
                 declared,
                 ue_to_ue: tenant.ue_to_ue == super::UeToUe::Allow,
+                groups: self.groups(i, tenant),
+                bandwidth: tenant.bandwidth,
+                spoofing: tenant.spoofing,
+                segment_mtu: tenant.segment_mtu,
                 quarantine: tenant.quarantine_prefixes.iter().copied().collect(),
                 infrastructure,
                 others: AddressSet::new(),
             });
         }
         out
+    }
+
+    fn groups(&mut self, i: usize, tenant: &TenantConfig) -> Groups {
+        let (groups, mistakes) = Groups::check(&tenant.groups);
+        for (path, mistake) in mistakes {
+            self.wrong(format!("tenants[{i}].{path}"), mistake);
+        }
+        groups
     }
 
     fn accesses(&mut self) -> Vec<Access> {

@@ -16,6 +16,7 @@ use crate::egress::OpenLabEgress;
 mod access;
 mod check;
 mod declared;
+mod groups;
 mod routes;
 
 pub use access::{Authentication, Families, FramedRoute, User};
@@ -23,6 +24,7 @@ pub(crate) use check::Access;
 pub use check::Network;
 pub use check::{ConfigError, Mistake};
 pub use declared::{CheckedPrefix, DeclaredPrefix, DeclaredPrefixes, PrefixRefusal};
+pub(crate) use groups::Groups;
 
 /// A tenant: the owner of one or more APNs, and one routing domain. The number is its place in
 /// [`PgwConfig::tenants`].
@@ -71,6 +73,35 @@ pub enum UeToUe {
     Allow,
 }
 
+/// A group of a tenant's SIMs, for its UE-to-UE policy.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GroupConfig {
+    /// Its name.
+    pub name: String,
+    /// The SIMs, as ranges of which both ends belong to it. A SIM is in the first group that has it.
+    pub imsis: Vec<(Imsi, Imsi)>,
+    /// The groups whose SIMs its own reach, and are reached by; its own name for each other.
+    pub reaches: Vec<String>,
+}
+
+/// What follows when a UE sends with sources that are not its own. Such packets are dropped anyway.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SpoofPolicy {
+    /// At how many of them in one session there is an alarm; never at 0.
+    pub limit: u32,
+    /// Whether the session ends at the alarm.
+    pub ends_session: bool,
+}
+
+impl Default for SpoofPolicy {
+    fn default() -> Self {
+        Self {
+            limit: 10,
+            ends_session: false,
+        }
+    }
+}
+
 /// A service of a host in the corporate segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Service {
@@ -104,6 +135,16 @@ pub struct TenantConfig {
     pub shared_address_space: bool,
     /// Whether its UEs reach each other.
     pub ue_to_ue: UeToUe,
+    /// Groups of its SIMs. Between SIMs of which at least one is in a group, `ue_to_ue` does not
+    /// count: they reach each other if one of the two groups names the other.
+    pub groups: Vec<GroupConfig>,
+    /// What all its UEs together may send and receive; no limit without it. Each worker keeps an
+    /// equal share.
+    pub bandwidth: Option<Ambr>,
+    /// What follows when a UE sends with sources that are not its own.
+    pub spoofing: SpoofPolicy,
+    /// What its segment carries, octets; 1500 unless said.
+    pub segment_mtu: u16,
     /// What its isolated UEs still reach, within the declared prefixes: nothing, when empty.
     pub quarantine_prefixes: Vec<Prefix>,
     /// The DNS domain of its segment, such as `corp.example`: its name servers answer for names in
@@ -292,6 +333,10 @@ impl TenantConfig {
             prefixes: alloc::vec![prefix.into()],
             shared_address_space: false,
             ue_to_ue: UeToUe::Deny,
+            groups: Vec::new(),
+            bandwidth: None,
+            spoofing: SpoofPolicy::default(),
+            segment_mtu: 1_500,
             quarantine_prefixes: Vec::new(),
             domain: String::from(domain),
             hosts: Vec::new(),

@@ -72,6 +72,7 @@ impl Gathering {
             Answer::Session(None)
             | Answer::Done
             | Answer::Isolated { .. }
+            | Answer::Bearers(_)
             | Answer::Removed { .. } => {}
         }
     }
@@ -147,6 +148,8 @@ impl Control {
             && p.tenant_isolation
             && p.ue_isolation
             && p.infrastructure_deny
+            && p.tunnel_deny
+            && p.router_guard
             && p.closed_egress
             && p.bar
             && p.isolation;

@@ -281,6 +281,12 @@ impl Control {
         if let Some(live) = self.sessions.get_mut(slot) {
             live.state = State::Active;
         }
+        if session.addresses.v6().is_some() {
+            let note = self.begin(Procedure::Note);
+            let session = id;
+            self.broadcast(note, &Update::Advertise { slot, session });
+            self.advance(now, note);
+        }
         let tenant = self.tenant_name(live.tenant);
         self.event(Event::SessionCreated {
             session: id,

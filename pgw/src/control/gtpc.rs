@@ -249,6 +249,11 @@ impl Control {
     pub(super) fn handle_notice(&mut self, now: Now, notice: &Notice) {
         match *notice {
             Notice::Refused(packet) => self.event(Event::PacketRefused(packet)),
+            Notice::Spoofing {
+                session,
+                slot,
+                count,
+            } => self.spoofing(now, (slot, session), count),
             Notice::ErrorIndication { from, teid, peer } => {
                 self.error_indication(
                     now,
@@ -259,6 +264,27 @@ impl Control {
                     },
                 );
             }
+        }
+    }
+
+    /// A session has sent more packets with sources that are not its own than its tenant bears.
+    fn spoofing(&mut self, now: Now, (slot, id): (Slot, SessionId), count: u32) {
+        let Some(live) = self.sessions.same(slot, id).filter(|l| !l.is_leaving()) else {
+            return;
+        };
+        let imsi = live.session.imsi;
+        let policy = self.network.tenant(live.tenant).map(|t| t.spoofing);
+        let ends = policy.is_some_and(|p| p.ends_session);
+        self.event(Event::Spoofing {
+            session: id,
+            imsi,
+            count,
+            ends,
+        });
+        if ends {
+            let why = EndReason::Spoofing;
+            let cause = Some(Cause::REQUEST_REJECTED);
+            self.remove_sessions(now, alloc::vec![(slot, id)], why, cause);
         }
     }
 

@@ -202,6 +202,11 @@ impl Control {
         }
     }
 
+    fn group(&self, live: &Live) -> GroupId {
+        let tenant = self.network.tenant(live.tenant);
+        tenant.map_or_else(GroupId::default, |t| t.groups.of(live.session.imsi))
+    }
+
     /// What the workers need of a session.
     pub(super) fn entry(&self, live: &Live) -> SessionEntry {
         let session = &live.session;
@@ -221,7 +226,7 @@ impl Control {
                 .into(),
             peer_teid: session.sgw_u.teid,
             framed: Vec::new(),
-            group: GroupId::default(),
+            group: self.group(live),
             ambr: session.ambr,
             is_isolated: self.is_isolated(session.imsi),
         }

@@ -165,15 +165,30 @@ fn lies_fragments_and_options() {
             Some("ip_options"),
         ),
         // A first fragment with the whole UDP header, and a later one.
-        (fixed(&fragment(0x2000)), None),
+        (
+            fixed(&|p| {
+                p.truncate(20 + 8);
+                (p[3], p[6], p[25]) = (28, 0x20, 13);
+            }),
+            None,
+        ),
+        // Not whole units, and a datagram that ends before its last part.
+        (fixed(&fragment(0x2000)), malformed),
+        (
+            fixed(&|p| {
+                p.truncate(20 + 8);
+                (p[3], p[6], p[25]) = (28, 0x20, 8);
+            }),
+            malformed,
+        ),
         (fixed(&fragment(0x0010)), None),
         // Offset one overlaps what the check saw; a first one without the header hides it.
         (fixed(&fragment(0x0001)), Some("header_fragment")),
         (
             fixed(&|p| {
-                p.truncate(24);
-                p[3] = 24;
-                p[6] = 0x20;
+                p.truncate(20);
+                p.extend([0; 8]);
+                (p[3], p[6], p[9]) = (28, 0x20, 6);
             }),
             Some("header_fragment"),
         ),

@@ -45,6 +45,16 @@ pub enum UplinkVerdict {
         /// The packet within the octets.
         packet: Range<usize>,
     },
+    /// The packet goes to the corporate segment in parts, in this order: it was longer than the
+    /// segment carries.
+    Fragments {
+        /// Whose segment.
+        tenant: TenantId,
+        /// Whose packet.
+        slot: Slot,
+        /// The parts, each a packet.
+        packets: Vec<Vec<u8>>,
+    },
     /// The packet leaves an open lab APN: its only far end is the lab's sentinel.
     Sentinel {
         /// The open access point.
@@ -66,6 +76,8 @@ pub enum Origin {
         /// The session of the UE that sent it.
         sender: SessionId,
     },
+    /// The gateway itself, in [`DownlinkVerdict::Answer`]: no hop is counted.
+    Gateway,
 }
 
 /// A packet for a UE, and what became of it.
@@ -95,6 +107,18 @@ pub enum DownlinkVerdict {
         /// The GTP-U header.
         header: [u8; u::G_PDU_HEADER_LEN],
     },
+    /// It goes to the SGW in parts, in this order: it was longer than the UE's link carries.
+    Fragments {
+        /// Whose packet.
+        slot: Slot,
+        /// The SGW.
+        peer: SocketAddr,
+        /// The parts, each a whole datagram.
+        datagrams: Vec<Vec<u8>>,
+    },
+    /// It was refused, and its sender is told: this packet goes back to where it came from, to the
+    /// tenant's segment or, with [`Origin::Gateway`], to the UE.
+    Answer(Vec<u8>),
     /// Another worker owns the UE; give the packet to that one.
     Worker(usize),
     /// It was refused.

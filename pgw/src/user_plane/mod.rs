@@ -7,11 +7,17 @@
 //! change, and no later one misses it.
 
 mod batch;
+mod bearer;
 mod downlink;
+mod entry;
+mod headers;
 mod icmp;
 mod limit;
+mod link;
 mod packet;
+mod police;
 mod report;
+mod split;
 mod tables;
 mod update;
 mod uplink;
@@ -20,7 +26,7 @@ mod worker;
 pub use batch::{Downlink, DownlinkVerdict, Origin, Reply, Uplink, UplinkVerdict};
 pub(crate) use packet::packet_ends;
 pub use update::{
-    Answer, BearerEntry, Direction, Gone, Notice, Reach, RefusedPacket, SessionEntry, SessionId,
-    Slot, Update, Usage, WorkerCounters,
+    Answer, BearerEntry, BearerUsage, Direction, Gone, Notice, Reach, RefusedPacket, SessionEntry,
+    SessionId, Slot, Update, Usage, WorkerCounters,
 };
 pub use worker::{Worker, WorkerSession};

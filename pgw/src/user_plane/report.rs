@@ -9,6 +9,7 @@ use super::icmp::IcmpError;
 use super::packet::Packet;
 use super::update::{Direction, Notice, RefusedPacket, Slot};
 use super::worker::Worker;
+use crate::config::TenantId;
 use crate::refusal::{Answer, Refusal};
 
 /// Reports that nobody has fetched yet, at most.
@@ -38,9 +39,13 @@ impl Worker {
             None => None,
         };
         let (owner, suppressed) = if let Some(entry) = entry {
-            let is_new = entry.usage.refused.count(reason) == 0;
+            let before = entry.usage.refused.count(reason);
             let owner = (entry.session, entry.imsi);
-            (Some(owner), entry.reporter.admit(now, is_new))
+            let suppressed = entry.reporter.admit(now, before == 0);
+            if reason == Refusal::SpoofedSource {
+                self.count_spoofed(subject.slot, before + 1);
+            }
+            (Some(owner), suppressed)
         } else {
             let is_new = self.counters.total.refused.count(reason) == 0;
             let reporter = self.strangers.get_mut(reason as usize);
@@ -65,6 +70,22 @@ impl Worker {
         }));
     }
 
+    /// Says so when a session has sent as many packets with foreign sources as its tenant bears.
+    fn count_spoofed(&mut self, slot: Option<Slot>, count: u32) {
+        let Some((slot, entry)) = slot.and_then(|slot| Some((slot, self.entry(slot)?))) else {
+            return;
+        };
+        let session = entry.session;
+        let limit = self.routes.tenant(entry.tenant).map(|t| t.spoofing.limit);
+        if limit == Some(count) {
+            self.push(Notice::Spoofing {
+                session,
+                slot,
+                count,
+            });
+        }
+    }
+
     /// Tells a UE by ICMP that its packet was refused, where that is for it to know.
     pub(super) fn tell_ue(
         &mut self,
@@ -74,34 +95,107 @@ impl Worker {
         about: &[u8],
         replies: &mut Vec<Reply>,
     ) {
-        let error = match refusal.answer() {
-            Answer::Silence => return,
-            Answer::AdminProhibited => IcmpError::ADMIN_PROHIBITED,
-            Answer::TimeExceeded => IcmpError::TIME_EXCEEDED,
-        };
+        if refusal.answer() == Answer::Silence {
+            return;
+        }
         let Ok(packet) = Packet::read(about) else {
             return;
         };
-        let entry = self.entry_mut(slot);
-        let Some((entry, address)) = entry.and_then(|e| {
-            let address = e.addresses.v4()?;
-            (packet.source == IpAddr::V4(address)).then_some((e, address))
-        }) else {
+        let Some(entry) = self.entry(slot).filter(|e| e.holds(packet.source)) else {
             return;
         };
-        if !packet.may_be_answered(about) || !entry.icmp.take(now) {
-            return;
+        let mtu = self.routes.segment_mtu(entry.tenant);
+        let mtu = u16::try_from(mtu).unwrap_or(u16::MAX);
+        if let Some(error) = self.icmp_error(now, slot, refusal, (&packet, about), mtu) {
+            self.send_to_ue(slot, &error, replies);
         }
+    }
+
+    /// The ICMP error for the sender of a refused packet that came from or goes to a session, which
+    /// bounds how many there are.
+    pub(super) fn icmp_error(
+        &mut self,
+        now: Instant,
+        slot: Slot,
+        refusal: Refusal,
+        (packet, about): (&Packet, &[u8]),
+        mtu: u16,
+    ) -> Option<Vec<u8>> {
+        let error = match refusal.answer() {
+            Answer::Silence => return None,
+            Answer::AdminProhibited => IcmpError::AdminProhibited,
+            Answer::TimeExceeded => IcmpError::TimeExceeded,
+            Answer::TooBig => IcmpError::TooBig(mtu),
+        };
+        let entry = self.entry_mut(slot)?;
+        let is_v4 = packet.source.is_ipv4();
+        let own = entry.addresses.keys().find(|a| a.is_ipv4() == is_v4)?;
         let tenant = entry.tenant;
-        let (peer, teid) = (entry.peer, entry.peer_teid);
-        let Some(IpAddr::V4(gateway)) = self.routes.gateway(tenant, address.into()) else {
+        if !packet.may_be_answered() || !entry.icmp.take(now) {
+            return None;
+        }
+        let gateway = self.routes.gateway(tenant, own)?;
+        let error = error.packet(gateway, packet.source, about, packet.header_len)?;
+        self.counters.icmp_errors += 1;
+        Some(error)
+    }
+
+    /// Sends a packet of the gateway itself to a UE, on its default bearer.
+    fn send_to_ue(&mut self, slot: Slot, packet: &[u8], replies: &mut Vec<Reply>) {
+        let Some(entry) = self.entry(slot).filter(|e| e.forward) else {
             return;
         };
-        let icmp = error.packet(gateway, address, about, packet.header_len);
-        let length = u16::try_from(icmp.len()).unwrap_or(0);
-        let mut octets = u::encode_gpdu_header(teid, length).to_vec();
-        octets.extend(icmp);
-        self.counters.icmp_errors += 1;
-        replies.push(Reply { to: peer, octets });
+        let length = u16::try_from(packet.len()).unwrap_or(0);
+        let mut octets = u::encode_gpdu_header(entry.peer_teid, length).to_vec();
+        octets.extend(packet);
+        replies.push(Reply {
+            to: entry.peer,
+            octets,
+        });
+    }
+
+    /// Sends an advertisement that a UE has asked for, as often as it may have one.
+    pub(super) fn advertise(
+        &mut self,
+        now: Instant,
+        slot: Slot,
+        packet: &[u8],
+        replies: &mut Vec<Reply>,
+    ) {
+        if self.entry_mut(slot).is_some_and(|e| e.icmp.take(now)) {
+            self.counters.advertisements += 1;
+            self.send_to_ue(slot, packet, replies);
+        }
+    }
+
+    /// Tells a UE with IPv6 its prefix without being asked.
+    pub(super) fn advertise_unasked(&mut self, now: Instant, slot: Slot, replies: &mut Vec<Reply>) {
+        let Some(entry) = self.entry_mut(slot) else {
+            return;
+        };
+        let (Some(ue), access) = (entry.addresses.v6(), entry.access) else {
+            return;
+        };
+        entry.advertised = Some(now);
+        if let Some(packet) = self.routes.link(access).map(|link| link.unsolicited(ue)) {
+            self.counters.advertisements += 1;
+            self.send_to_ue(slot, &packet, replies);
+        }
+    }
+
+    /// Takes a packet from every limit that it is under, or from none.
+    pub(super) fn police(
+        &mut self,
+        now: Instant,
+        direction: Direction,
+        (slot, tenant, bearer): (Slot, TenantId, Option<usize>),
+        length: usize,
+    ) -> Result<(), Refusal> {
+        let octets = u64::try_from(length).unwrap_or(0);
+        let (entry, contract) = self.entry_and_contract(slot, tenant);
+        match entry {
+            Some(entry) => entry.police(now, direction, bearer, contract, octets),
+            None => Err(Refusal::NoSession),
+        }
     }
 }

@@ -1,81 +1,17 @@
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
-use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use heiiki_types::{Ambr, Duration, Ebi, Imsi, Prefix64, Protections, Teid, UeAddresses};
+use heiiki_types::{Prefix, Prefix64, Protections, Teid, UeAddresses};
 
-use super::limit::{Bucket, Reporter};
+use super::entry::Entry;
+use super::link::Link;
 use super::packet::is_group;
-use super::update::{BearerEntry, Reach, SessionEntry, SessionId, Slot, Usage};
+use super::update::{Reach, Slot};
 use crate::address_set::AddressSet;
-use crate::config::{Access, AccessId, Network, TenantId};
+use crate::config::{Access, AccessId, GroupId, Groups, Network, SpoofPolicy, TenantId};
 use crate::egress::{ClosedEgress, OpenLabEgress};
 use crate::refusal::Refusal;
-
-/// A session as its worker sees it.
-#[derive(Debug)]
-pub(super) struct Entry {
-    pub(super) teid: Teid,
-    pub(super) forward: bool,
-    pub(super) tenant: TenantId,
-    pub(super) access: AccessId,
-    pub(super) addresses: UeAddresses,
-    pub(super) ambr: Option<Ambr>,
-    /// Dedicated bearers, in the order of their identities.
-    bearers: Vec<BearerEntry>,
-    pub(super) peer: SocketAddr,
-    pub(super) peer_teid: Teid,
-    pub(super) session: SessionId,
-    pub(super) imsi: Imsi,
-    pub(super) usage: Usage,
-    pub(super) icmp: Bucket,
-    pub(super) reporter: Reporter,
-}
-
-impl Entry {
-    pub(super) fn new(entry: &SessionEntry) -> Self {
-        Self {
-            teid: entry.teid,
-            forward: true,
-            tenant: entry.tenant,
-            access: entry.access,
-            addresses: entry.addresses,
-            ambr: entry.ambr,
-            bearers: Vec::new(),
-            peer: entry.peer,
-            peer_teid: entry.peer_teid,
-            session: entry.session,
-            imsi: entry.imsi,
-            usage: Usage::default(),
-            icmp: Bucket::new(10, Duration::from_millis(100)),
-            reporter: Reporter::default(),
-        }
-    }
-}
-
-impl Entry {
-    /// Adds a dedicated bearer, or replaces the one of its identity.
-    pub(super) fn set_bearer(&mut self, bearer: &BearerEntry) {
-        match self.bearers.binary_search_by_key(&bearer.ebi, |b| b.ebi) {
-            Ok(at) => {
-                if let Some(old) = self.bearers.get_mut(at) {
-                    *old = bearer.clone();
-                }
-            }
-            Err(at) => self.bearers.insert(at, bearer.clone()),
-        }
-    }
-
-    /// Takes a dedicated bearer away.
-    pub(super) fn remove_bearer(&mut self, ebi: Ebi, teid: Teid) {
-        self.bearers.retain(|b| b.ebi != ebi || b.teid != teid);
-    }
-
-    /// Whether an uplink TEID is the session's: that of its default bearer or of another.
-    pub(super) fn has_teid(&self, teid: Teid) -> bool {
-        self.teid == teid || self.bearers.iter().any(|b| b.teid == teid)
-    }
-}
 
 /// A place in a worker's table of sessions.
 #[derive(Debug)]
@@ -145,7 +81,12 @@ pub(super) struct TenantTable {
     others: AddressSet,
     /// What UEs in isolation still exchange packets with.
     quarantine: AddressSet,
+    /// Networks behind UEs, in the order of their addresses; no two have one in common.
+    framed: Vec<(IpAddr, IpAddr, Slot)>,
     ue_to_ue: bool,
+    groups: Groups,
+    pub(super) spoofing: SpoofPolicy,
+    pub(super) segment_mtu: u16,
 }
 
 impl TenantTable {
@@ -183,8 +124,41 @@ impl TenantTable {
         }
     }
 
+    /// Gives networks behind a UE to its session.
+    pub(super) fn map_framed(&mut self, framed: &[Prefix], slot: Slot) {
+        let ends = framed.iter().map(|p| (p.first(), p.last(), slot));
+        self.framed.extend(ends);
+        self.framed.sort_unstable();
+    }
+
+    /// Takes the networks behind a UE from its session.
+    pub(super) fn unmap_framed(&mut self, slot: Slot) {
+        self.framed.retain(|(.., holder)| *holder != slot);
+    }
+
+    /// Whether `address` is one of a UE or of a network behind one, and whose it is. A network
+    /// behind a UE counts before a pool.
+    fn ue(&self, address: IpAddr) -> Option<Option<Slot>> {
+        if !self.framed.is_empty() {
+            let after = self.framed.partition_point(|(first, ..)| *first <= address);
+            let found = after.checked_sub(1).and_then(|at| self.framed.get(at));
+            if let Some((_, last, slot)) = found
+                && *last >= address
+                && last.is_ipv4() == address.is_ipv4()
+            {
+                return Some(Some(*slot));
+            }
+        }
+        self.holder(address).map(|(_, slot)| slot)
+    }
+
     fn has_ue_address(&self, address: IpAddr) -> bool {
-        self.holder(address).is_some()
+        self.ue(address).is_some()
+    }
+
+    /// Whether SIMs of two groups reach each other.
+    fn joins(&self, from: GroupId, to: GroupId) -> bool {
+        self.groups.verdict(from, to).unwrap_or(self.ue_to_ue)
     }
 }
 
@@ -205,6 +179,7 @@ pub(super) enum Rule {
 #[derive(Debug)]
 struct AccessTable {
     tenant: TenantId,
+    link: Link,
     open_lab: Option<OpenLabEgress>,
 }
 
@@ -231,11 +206,16 @@ impl Routes {
                 infrastructure: tenant.infrastructure.clone(),
                 others: tenant.others.clone(),
                 quarantine: tenant.quarantine.clone(),
+                framed: Vec::new(),
                 ue_to_ue: tenant.ue_to_ue,
+                groups: tenant.groups.clone(),
+                spoofing: tenant.spoofing,
+                segment_mtu: tenant.segment_mtu,
             })
             .collect();
         let accesses = network.accesses.iter().map(|access| AccessTable {
             tenant: access.tenant,
+            link: Link::new(access),
             open_lab: access.config.open_lab,
         });
         Self {
@@ -289,7 +269,8 @@ impl Routes {
             return Rule::Refuse(Refusal::Infrastructure);
         }
         if table.has_ue_address(destination) {
-            return if own.ue_to_ue || !self.protections.ue_isolation {
+            let may_be = own.ue_to_ue || own.groups.allow_any();
+            return if may_be || !self.protections.ue_isolation {
                 Rule::Ue(id)
             } else {
                 Rule::Refuse(Refusal::UeToUe)
@@ -389,6 +370,9 @@ impl Routes {
                 let (first, last) = pool.ends();
                 border(first, last);
             }
+            for (first, last, _) in &table.framed {
+                border(*first, *last);
+            }
         }
         (v4, v6)
     }
@@ -409,7 +393,28 @@ impl Routes {
     /// The session that has `address` in `tenant`.
     pub(super) fn session_at(&self, tenant: TenantId, address: IpAddr) -> Option<Slot> {
         let own = self.tenant(self.routing_domain(tenant, address))?;
-        own.holder(address)?.1
+        own.ue(address)?
+    }
+
+    /// Whether UEs of one tenant in these groups reach each other.
+    pub(super) fn joins(&self, tenant: TenantId, from: GroupId, to: GroupId) -> bool {
+        !self.protections.ue_isolation || self.tenant(tenant).is_some_and(|t| t.joins(from, to))
+    }
+
+    /// Whether groups matter for UE-to-UE packets of a tenant.
+    pub(super) fn has_groups(&self, tenant: TenantId) -> bool {
+        self.tenant(tenant).is_some_and(|t| !t.groups.is_empty())
+    }
+
+    /// Octets that a tenant's segment carries.
+    pub(super) fn segment_mtu(&self, tenant: TenantId) -> usize {
+        self.tenant(tenant)
+            .map_or(usize::MAX, |t| usize::from(t.segment_mtu))
+    }
+
+    /// What the UEs of an access point are told of their links.
+    pub(super) fn link(&self, access: AccessId) -> Option<&Link> {
+        self.access(access).map(|a| &a.link)
     }
 
     /// The gateway's own address in the pool of a UE.

@@ -3,6 +3,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::net::{IpAddr, SocketAddr};
 
+use heiiki_gtp::tft::PacketFilter;
 use heiiki_types::{Ambr, Ebi, Imsi, Instant, Prefix, Teid, UeAddresses};
 
 use crate::address_set::AddressSet;
@@ -68,6 +69,8 @@ pub struct BearerEntry {
     pub peer: SocketAddr,
     /// The SGW's TEID for its downlink packets.
     pub peer_teid: Teid,
+    /// Which packets it carries.
+    pub filters: Vec<PacketFilter>,
     /// The most that it carries; no limit without it.
     pub mbr: Option<Ambr>,
     /// The rate that is guaranteed: such a bearer does not count against the session's AMBR.
@@ -125,6 +128,22 @@ pub enum Update {
         /// The new value.
         ambr: Option<Ambr>,
     },
+    /// What a tenant's UEs may send and receive together changes. Sent to every worker.
+    SetContract {
+        /// The tenant.
+        tenant: TenantId,
+        /// The new value, of which each worker keeps its share.
+        bandwidth: Option<Ambr>,
+    },
+    /// The session was answered: a UE with IPv6 is told its prefix (RFC 4861 §6.2.4).
+    Advertise {
+        /// The session's place.
+        slot: Slot,
+        /// The session.
+        session: SessionId,
+    },
+    /// Asks for [`Answer::Bearers`].
+    ReadBearers(Slot),
     /// These sessions forward nothing more. Sent to every worker.
     StopForwarding(Arc<[Gone]>),
     /// These sessions are forgotten. Sent to every worker.
@@ -177,6 +196,34 @@ impl Usage {
     }
 }
 
+/// What a dedicated bearer carried; its session's [`Usage`] has it too.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct BearerUsage {
+    /// Packets from the UE that were passed on.
+    pub uplink_packets: u64,
+    /// Their octets.
+    pub uplink_octets: u64,
+    /// Packets to the UE that were passed on.
+    pub downlink_packets: u64,
+    /// Their octets.
+    pub downlink_octets: u64,
+}
+
+impl BearerUsage {
+    pub(super) const fn count(&mut self, direction: Direction, octets: u64) {
+        match direction {
+            Direction::Uplink => {
+                self.uplink_packets += 1;
+                self.uplink_octets += octets;
+            }
+            Direction::Downlink => {
+                self.downlink_packets += 1;
+                self.downlink_octets += octets;
+            }
+        }
+    }
+}
+
 /// All that a worker counted, sessions that have ended included.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct WorkerCounters {
@@ -186,6 +233,8 @@ pub struct WorkerCounters {
     pub sessions: u32,
     /// ICMP errors sent.
     pub icmp_errors: u64,
+    /// Router and neighbour advertisements sent.
+    pub advertisements: u64,
     /// Error Indications sent.
     pub error_indications: u64,
     /// Refusals that were counted but not reported one by one.
@@ -226,6 +275,9 @@ pub enum Answer {
     Counters(Box<WorkerCounters>),
     /// One session's use; none if the worker does not own it.
     Session(Option<Box<(SessionId, Usage)>>),
+    /// The dedicated bearers of a session and what they carried; none if the worker does not own
+    /// it.
+    Bearers(Option<Vec<(Ebi, BearerUsage)>>),
     /// For each access point, where packets of its UEs can go.
     Reach {
         /// In the order of the access points.
@@ -273,6 +325,16 @@ pub struct RefusedPacket {
 pub enum Notice {
     /// A packet was refused; reported at a bounded rate.
     Refused(RefusedPacket),
+    /// A session has sent so many packets with sources that are not its own that its tenant wants
+    /// to know; said once a session.
+    Spoofing {
+        /// The session.
+        session: SessionId,
+        /// Its place.
+        slot: Slot,
+        /// How many.
+        count: u32,
+    },
     /// An SGW says that it does not know a TEID (TS 29.281 §7.3.1).
     ErrorIndication {
         /// Who says so: the source of the datagram.

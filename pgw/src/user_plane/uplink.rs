@@ -1,5 +1,5 @@
 use alloc::vec::Vec;
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 use core::ops::Range;
 
 use heiiki_gtp::What;
@@ -7,13 +7,37 @@ use heiiki_gtp::u::{self, Message};
 use heiiki_types::{Instant, Teid};
 
 use super::batch::{Reply, Uplink, UplinkVerdict};
-use super::packet::{Packet, count_hop};
+use super::link::{Heard, is_for_the_link, stays_on_the_link};
+use super::packet::{Packet, count_hop, is_group};
 use super::report::Subject;
+use super::split::split;
 use super::tables::Rule;
 use super::update::{Direction, Notice, SessionId, Slot};
 use super::worker::Worker;
-use crate::config::AccessId;
+use crate::config::{AccessId, TenantId};
 use crate::refusal::Refusal;
+
+/// Whose packet is judged, and on which of its bearers it came.
+#[derive(Clone, Copy, Debug)]
+struct Sender {
+    slot: Slot,
+    session: SessionId,
+    tenant: TenantId,
+    access: AccessId,
+    /// The place of a dedicated bearer.
+    bearer: Option<usize>,
+    forward: bool,
+}
+
+/// Where a packet goes that passed the rules.
+#[derive(Debug)]
+enum Way {
+    Segment(TenantId),
+    Sentinel,
+    Ue(TenantId, usize),
+    /// It was for the gateway as the router of the UE's link.
+    Link(Heard),
+}
 
 impl Worker {
     /// Judges a batch of datagrams from SGWs. The order of a session's packets is kept: nothing is
@@ -46,22 +70,17 @@ impl Worker {
         range: Range<usize>,
         replies: &mut Vec<Reply>,
     ) -> UplinkVerdict {
-        let slot = Slot(teid.get() & self.slot_mask);
-        let protections = self.routes.protections;
-        let entry = self.entry(slot).filter(|entry| entry.has_teid(teid));
-        let Some(entry) = entry else {
+        let Some((sender, peer)) = self.sender(teid) else {
             self.refuse_unknown(now, remote, teid, replies);
             return UplinkVerdict::Consumed;
         };
-        let (access, addresses, peer) = (entry.access, entry.addresses, entry.peer);
-        let (forward, sender) = (entry.forward, entry.session);
         let mut subject = Subject {
-            slot: Some(slot),
+            slot: Some(sender.slot),
             direction: Direction::Uplink,
             packet: None,
             outer: Some(remote.ip()),
         };
-        if peer.ip() != remote.ip() {
+        if peer != remote.ip() {
             // Not counted against the session: it did not send this.
             subject.slot = None;
             self.refuse(now, Refusal::WrongPeer, &subject);
@@ -70,76 +89,166 @@ impl Worker {
         let inner = octets.get_mut(range.clone()).unwrap_or_default();
         let packet = Packet::read(inner);
         subject.packet = packet.ok();
-        let verdict = packet.and_then(|packet| {
-            if !forward {
-                return Err(Refusal::Cut);
+        let way = packet.and_then(|packet| {
+            let way = self.way(&sender, &packet, inner)?;
+            if !matches!(way, Way::Link(_)) {
+                let limits = (sender.slot, sender.tenant, sender.bearer);
+                self.police(now, Direction::Uplink, limits, inner.len())?;
             }
-            if protections.source_check && !addresses.holds(packet.source) {
-                return Err(Refusal::SpoofedSource);
-            }
-            self.judge_packet(access, (slot, sender), &packet, range)
+            Ok(way)
         });
-        match verdict {
-            Ok(verdict) => {
-                count_hop(inner);
-                let length = u64::try_from(inner.len()).unwrap_or(0);
-                if let Some(entry) = self.entry_mut(slot) {
-                    entry.usage.uplink_packets += 1;
-                    entry.usage.uplink_octets += length;
-                    entry.usage.last_uplink = Some(now);
-                }
-                verdict
-            }
+        match way {
+            Ok(way) => self.pass(now, &sender, way, inner, range, replies),
             Err(refusal) => {
                 self.refuse(now, refusal, &subject);
-                self.tell_ue(now, slot, refusal, inner, replies);
+                self.tell_ue(now, sender.slot, refusal, inner, replies);
                 UplinkVerdict::Consumed
             }
         }
     }
 
-    fn judge_packet(
-        &self,
-        access: AccessId,
-        (slot, sender): (Slot, SessionId),
-        packet: &Packet,
-        range: Range<usize>,
-    ) -> Result<UplinkVerdict, Refusal> {
-        if self.routes.protections.infrastructure_deny && packet.is_gtp() {
+    /// Whose tunnel ends at this TEID, and the SGW that it comes from.
+    fn sender(&self, teid: Teid) -> Option<(Sender, IpAddr)> {
+        let slot = Slot(teid.get() & self.slot_mask);
+        let entry = self.entry(slot)?;
+        let (bearer, peer) = entry.tunnel(teid)?;
+        let sender = Sender {
+            slot,
+            session: entry.session,
+            tenant: entry.tenant,
+            access: entry.access,
+            bearer,
+            forward: entry.forward,
+        };
+        Some((sender, peer))
+    }
+
+    /// Where a packet goes, by all the rules.
+    fn way(&self, sender: &Sender, packet: &Packet, inner: &[u8]) -> Result<Way, Refusal> {
+        if !sender.forward {
+            return Err(Refusal::Cut);
+        }
+        let entry = self.entry(sender.slot).ok_or(Refusal::Cut)?;
+        let protections = self.routes.protections;
+        if protections.router_guard && packet.is_routers_own() {
+            return Err(Refusal::RouterImpersonation);
+        }
+        if is_for_the_link(packet)
+            && let Some(ue) = entry.addresses.v6()
+            && let Some(link) = self.routes.link(sender.access)
+        {
+            let heard = link.hear(ue, packet, inner, protections.source_check);
+            return heard.map(Way::Link);
+        }
+        if is_group(packet.destination) {
+            return Err(Refusal::Multicast);
+        }
+        if protections.source_check && !entry.holds(packet.source) {
+            return Err(Refusal::SpoofedSource);
+        }
+        if stays_on_the_link(packet) {
+            return Err(Refusal::LinkScope);
+        }
+        if protections.tunnel_deny && packet.is_transition_tunnel() {
+            return Err(Refusal::TransitionTunnel);
+        }
+        if protections.infrastructure_deny && packet.is_gtp() {
             return Err(Refusal::TunnelInTunnel);
         }
-        let rule = if self.is_isolated(sender) {
-            self.routes.rule_in_isolation(access, packet.destination)
-        } else {
-            self.routes.rule(access, packet.destination)
-        };
-        if let Rule::Refuse(refusal) = rule {
-            return Err(refusal);
+        let bearer = sender.bearer.and_then(|place| entry.bearers.get(place));
+        if bearer.is_some_and(|bearer| !bearer.verifies(packet, inner)) {
+            return Err(Refusal::WrongBearer);
         }
+        self.ruled(sender, packet, inner.len())
+    }
+
+    /// Where a packet goes because of its destination.
+    fn ruled(&self, sender: &Sender, packet: &Packet, length: usize) -> Result<Way, Refusal> {
+        let rule = if self.is_isolated(sender.session) {
+            self.routes
+                .rule_in_isolation(sender.access, packet.destination)
+        } else {
+            self.routes.rule(sender.access, packet.destination)
+        };
+        let way = match rule {
+            Rule::Refuse(refusal) => return Err(refusal),
+            Rule::Segment(tenant) => Way::Segment(tenant),
+            Rule::Sentinel => Way::Sentinel,
+            Rule::Ue(tenant) => {
+                let other = self.routes.session_at(tenant, packet.destination);
+                let groups = self.routes.has_groups(tenant);
+                let to = other.map_or_else(Default::default, |slot| self.group(slot));
+                if groups && !self.routes.joins(tenant, self.group(sender.slot), to) {
+                    return Err(Refusal::UeToUe);
+                }
+                let other = other.ok_or(Refusal::NoSession)?;
+                Way::Ue(tenant, usize::try_from(other.0 % self.workers).unwrap_or(0))
+            }
+        };
         if packet.hop_limit <= 1 {
             return Err(Refusal::TtlExpired);
         }
-        match rule {
-            Rule::Segment(tenant) => Ok(UplinkVerdict::Segment {
-                tenant,
-                slot,
-                packet: range,
-            }),
-            Rule::Sentinel => Ok(UplinkVerdict::Sentinel {
-                access,
-                packet: range,
-            }),
-            Rule::Ue(tenant) => {
-                let other = self.routes.session_at(tenant, packet.destination);
-                let other = other.ok_or(Refusal::NoSession)?;
-                Ok(UplinkVerdict::Ue {
-                    worker: usize::try_from(other.0 % self.workers).unwrap_or(0),
-                    tenant,
-                    sender,
-                    packet: range,
-                })
+        if let Way::Segment(tenant) = way
+            && packet.is_whole_only
+            && length > self.routes.segment_mtu(tenant)
+        {
+            return Err(Refusal::TooBig);
+        }
+        Ok(way)
+    }
+
+    /// Passes a packet on: counts its hop and its octets.
+    fn pass(
+        &mut self,
+        now: Instant,
+        sender: &Sender,
+        way: Way,
+        inner: &mut [u8],
+        range: Range<usize>,
+        replies: &mut Vec<Reply>,
+    ) -> UplinkVerdict {
+        if let Way::Link(heard) = way {
+            if let Heard::Answer(packet) = heard {
+                self.advertise(now, sender.slot, &packet, replies);
             }
-            Rule::Refuse(refusal) => Err(refusal),
+            return UplinkVerdict::Consumed;
+        }
+        count_hop(inner);
+        let length = u64::try_from(inner.len()).unwrap_or(0);
+        if let Some(entry) = self.entry_mut(sender.slot) {
+            entry.count(now, Direction::Uplink, sender.bearer, length);
+            if entry.is_due(now) {
+                self.advertise_unasked(now, sender.slot, replies);
+            }
+        }
+        match way {
+            Way::Segment(tenant) => {
+                let mtu = self.routes.segment_mtu(tenant);
+                if inner.len() > mtu {
+                    UplinkVerdict::Fragments {
+                        tenant,
+                        slot: sender.slot,
+                        packets: split(inner, mtu),
+                    }
+                } else {
+                    UplinkVerdict::Segment {
+                        tenant,
+                        slot: sender.slot,
+                        packet: range,
+                    }
+                }
+            }
+            Way::Sentinel => UplinkVerdict::Sentinel {
+                access: sender.access,
+                packet: range,
+            },
+            Way::Ue(tenant, worker) => UplinkVerdict::Ue {
+                worker,
+                tenant,
+                sender: sender.session,
+                packet: range,
+            },
+            Way::Link(_) => UplinkVerdict::Consumed,
         }
     }
 

@@ -5,14 +5,17 @@ use core::net::{IpAddr, SocketAddr};
 
 use heiiki_types::{Duration, Imsi, Instant, Teid, UeAddresses};
 
+use super::batch::Reply;
+use super::entry::Entry;
 use super::limit::{Bucket, Reporter};
+use super::police::{Limit, share};
 use super::report::Subject;
-use super::tables::{Entry, Place, Routes};
+use super::tables::{Place, Routes};
 use super::update::{
     Answer, Direction, Gone, Notice, SessionEntry, SessionId, Slot, Update, Usage, WorkerCounters,
 };
 use crate::address_set::AddressSet;
-use crate::config::{Network, TenantId};
+use crate::config::{GroupId, Network, TenantId};
 use crate::refusal::Refusal;
 
 /// A session in a worker's table.
@@ -55,13 +58,20 @@ pub struct Worker {
     pub(super) reports: Bucket,
     pub(super) signalling: Bucket,
     pub(super) strangers: [Reporter; Refusal::COUNT],
+    /// This worker's share of each tenant's contract.
+    contracts: Vec<Limit>,
+    /// Groups of the sessions of every worker, by their places.
+    groups: Vec<GroupId>,
+    /// Sessions that are to be told their prefixes.
+    to_advertise: Vec<Slot>,
 }
 
 impl Worker {
     /// The worker with this `index` of a network, with its own GTP-U address.
     pub fn new(network: &Network, index: usize, s5u_local: SocketAddr) -> Self {
+        let own = u32::try_from(index).unwrap_or(0);
         Self {
-            index: u32::try_from(index).unwrap_or(0),
+            index: own,
             workers: network.workers.max(1),
             slot_mask: (1 << network.index_bits) - 1,
             local: s5u_local,
@@ -78,6 +88,12 @@ impl Worker {
             reports: Bucket::new(200, Duration::from_millis(10)),
             signalling: Bucket::new(100, Duration::from_millis(10)),
             strangers: [Reporter::default(); Refusal::COUNT],
+            contracts: (network.tenants.iter())
+                .map(|t| t.bandwidth)
+                .map(|rates| Limit::new(rates.map(|r| share(r, own, network.workers.max(1)))))
+                .collect(),
+            groups: Vec::new(),
+            to_advertise: Vec::new(),
         }
     }
 
@@ -121,10 +137,27 @@ impl Worker {
             }
             Update::SetRates { slot, ambr } => {
                 if let Some(entry) = self.entry_mut(*slot) {
-                    entry.ambr = *ambr;
+                    entry.limit.set(*ambr);
                 }
                 Answer::Done
             }
+            Update::SetContract { tenant, bandwidth } => {
+                let own = bandwidth.map(|rates| share(rates, self.index, self.workers));
+                if let Some(limit) = self.contracts.get_mut(usize::from(tenant.0)) {
+                    limit.set(own);
+                }
+                Answer::Done
+            }
+            Update::Advertise { slot, session } => {
+                if self.entry(*slot).is_some_and(|e| e.session == *session) {
+                    self.to_advertise.push(*slot);
+                }
+                Answer::Done
+            }
+            Update::ReadBearers(slot) => Answer::Bearers(
+                self.entry(*slot)
+                    .map(|e| e.bearers.iter().map(|b| (b.ebi, b.usage)).collect()),
+            ),
             Update::StopForwarding(slots) => {
                 for gone in slots.iter() {
                     self.stop(gone.slot);
@@ -161,7 +194,11 @@ impl Worker {
     fn install(&mut self, entry: &SessionEntry) -> Answer {
         if let Some(tenant) = self.routes.tenant_mut(entry.tenant) {
             tenant.map(entry.addresses, entry.slot);
+            if !entry.framed.is_empty() {
+                tenant.map_framed(&entry.framed, entry.slot);
+            }
         }
+        self.set_group(entry.slot, entry.group);
         if entry.is_isolated {
             self.isolated.insert(entry.session);
         }
@@ -194,7 +231,9 @@ impl Worker {
         self.isolated.remove(&gone.session);
         if let Some(tenant) = self.routes.tenant_mut(gone.tenant) {
             tenant.unmap(gone.addresses, gone.slot);
+            tenant.unmap_framed(gone.slot);
         }
+        self.set_group(gone.slot, GroupId::default());
         let place = self.place(gone.slot)?;
         let place = self.places.get_mut(place)?;
         let rest = match place {
@@ -208,6 +247,32 @@ impl Worker {
         self.counters.sessions -= 1;
         self.counters.total.add(&entry.usage);
         Some((gone.slot, entry.usage))
+    }
+
+    /// The group of a session, of whichever worker.
+    pub(super) fn group(&self, slot: Slot) -> GroupId {
+        let place = usize::try_from(slot.0).unwrap_or(usize::MAX);
+        self.groups.get(place).copied().unwrap_or_default()
+    }
+
+    /// Remembers a group; the table grows as far as sessions in groups have had places.
+    fn set_group(&mut self, slot: Slot, group: GroupId) {
+        let Ok(place) = usize::try_from(slot.0) else {
+            return;
+        };
+        if group != GroupId::default() && self.groups.len() <= place {
+            self.groups.resize(place + 1, GroupId::default());
+        }
+        if let Some(own) = self.groups.get_mut(place) {
+            *own = group;
+        }
+    }
+
+    /// What the worker says without a packet that asks for it: to be fetched after updates.
+    pub fn poll_replies(&mut self, now: Instant, replies: &mut Vec<Reply>) {
+        for slot in core::mem::take(&mut self.to_advertise) {
+            self.advertise_unasked(now, slot, replies);
+        }
     }
 
     /// Everything that was counted so far.
@@ -257,6 +322,20 @@ impl Worker {
             Some(Place::Live(entry)) => Some(entry),
             _ => None,
         }
+    }
+
+    /// A session, and the share of its tenant's contract.
+    pub(super) fn entry_and_contract(
+        &mut self,
+        slot: Slot,
+        tenant: TenantId,
+    ) -> (Option<&mut Entry>, Option<&mut Limit>) {
+        let place = self.place(slot);
+        let entry = match place.and_then(|place| self.places.get_mut(place)) {
+            Some(Place::Live(entry)) => Some(entry),
+            _ => None,
+        };
+        (entry, self.contracts.get_mut(usize::from(tenant.0)))
     }
 
     pub(super) fn entry_mut(&mut self, slot: Slot) -> Option<&mut Entry> {

@@ -232,6 +232,8 @@ fn weaken(root: &mut Table<'_>) -> (Protections, Vec<String>) {
             ("ue_isolation", &mut p.ue_isolation),
             ("isolation", &mut p.isolation),
             ("infrastructure_deny", &mut p.infrastructure_deny),
+            ("tunnel_deny", &mut p.tunnel_deny),
+            ("router_guard", &mut p.router_guard),
             ("closed_egress", &mut p.closed_egress),
             ("bar", &mut p.bar),
             ("sim_state", &mut p.sim_state),
