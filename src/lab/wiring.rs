@@ -431,8 +431,8 @@ fn pgw(
 
 /// A tenant as the gateway knows it.
 pub(crate) fn tenant(tenant: &Tenant) -> TenantConfig {
+    let empty = TenantConfig::named(&tenant.name);
     TenantConfig {
-        name: tenant.name.clone(),
         prefixes: tenant
             .prefixes
             .iter()
@@ -447,7 +447,6 @@ pub(crate) fn tenant(tenant: &Tenant) -> TenantConfig {
             UeToUe::Allow => heiiki_pgw::UeToUe::Allow,
         },
         quarantine_prefixes: tenant.quarantine_prefixes.clone(),
-        domain: String::new(),
         hosts: tenant
             .hosts
             .iter()
@@ -465,6 +464,7 @@ pub(crate) fn tenant(tenant: &Tenant) -> TenantConfig {
                     .collect(),
             })
             .collect(),
+        ..empty
     }
 }
 

@@ -329,8 +329,17 @@ impl TenantConfig {
     /// A tenant with one declared prefix and no hosts yet.
     pub fn new(name: &str, domain: &str, prefix: Prefix) -> Self {
         Self {
-            name: String::from(name),
             prefixes: alloc::vec![prefix.into()],
+            domain: String::from(domain),
+            ..Self::named(name)
+        }
+    }
+
+    /// A tenant with this name and nothing else, and so not a valid one yet.
+    pub fn named(name: &str) -> Self {
+        Self {
+            name: String::from(name),
+            prefixes: Vec::new(),
             shared_address_space: false,
             ue_to_ue: UeToUe::Deny,
             groups: Vec::new(),
@@ -338,7 +347,7 @@ impl TenantConfig {
             spoofing: SpoofPolicy::default(),
             segment_mtu: 1_500,
             quarantine_prefixes: Vec::new(),
-            domain: String::from(domain),
+            domain: String::new(),
             hosts: Vec::new(),
         }
     }

@@ -4,6 +4,7 @@ pub(crate) mod bed;
 
 mod addresses;
 mod admin;
+mod attacks;
 mod closed;
 mod cut;
 mod inner;
@@ -11,6 +12,7 @@ mod isolation;
 mod link;
 mod model;
 pub(crate) mod plane;
+mod rates;
 mod restart;
 mod sessions;
 mod user_plane;

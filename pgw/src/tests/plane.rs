@@ -8,7 +8,7 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use heiiki_gtp::u;
 use heiiki_types::{Ambr, Duration, Ebi, Instant, Prefix64, Teid, UeAddresses, UeIpv6};
 
-use super::bed::{BLUE, RED, SGW, config, imsi};
+use super::bed::{SGW, config, imsi};
 use crate::config::{AccessId, GroupId, Network, PgwConfig};
 use crate::user_plane::{
     BearerEntry, Downlink, DownlinkVerdict, Notice, Origin, RefusedPacket, SessionEntry, SessionId,
@@ -327,8 +327,4 @@ pub(crate) fn icmp6(
         .write(&mut out, body.get(4..).unwrap_or_default())
         .unwrap();
     out
-}
-
-pub(crate) fn both() -> [TenantId; 2] {
-    [RED, BLUE]
 }
