@@ -308,6 +308,7 @@ impl Store for Server {
         let config = PostgresConfig {
             address: self.address.parse().unwrap(),
             password: None,
+            tls: None,
             numbers: 0..32,
             patience: Duration::from_secs(5),
         };

@@ -243,7 +243,7 @@ impl Hss {
             }
         }
         for tag in self.cancellations.of(imsi) {
-            if self.cancellations.is_parked(tag) {
+            if self.cancellations.is_parked(tag) || self.cancellations.is_held(tag) {
                 self.send_cancellation(now, tag);
             }
         }

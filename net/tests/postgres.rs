@@ -14,6 +14,7 @@ use std::process::Command;
 use std::sync::mpsc::{Receiver, channel};
 
 use heiiki_net::postgres::{Postgres, PostgresConfig, PostgresError, Report};
+use heiiki_net::tls::{Connector, read_certificates};
 use heiiki_types::{
     Guard, PersistSeq, Record, SharedInput, SharedOutput, StorageInput, StorageOutput,
 };
@@ -58,6 +59,7 @@ fn config(address: &str, numbers: Range<u8>) -> PostgresConfig {
     PostgresConfig {
         address: address.parse().unwrap(),
         password: None,
+        tls: None,
         numbers,
         patience: Duration::from_secs(5),
     }
@@ -335,4 +337,54 @@ fn addresses_with_passwords_or_without_a_host_are_refused() {
         parse("postgresql://u@h/d?x=y"),
         Err(InvalidAddress::Syntax(_))
     ));
+}
+
+/// How the server of the test is trusted: by its authority, with this name.
+fn tls(name: &str) -> Connector {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the server is told by the environment"
+    )]
+    let ca = std::env::var("HEIIKI_POSTGRES_CA").unwrap();
+    Connector::new(read_certificates(ca.as_ref()).unwrap(), name).unwrap()
+}
+
+#[test]
+#[ignore = "needs the PostgreSQL server that tests/postgres/with-server starts"]
+fn sessions_over_tls_are_encrypted_and_the_server_is_the_one_named() {
+    let address = database("over_tls");
+    let sessions = |which: &str| {
+        let query = format!(
+            "SELECT count(*) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) \
+             WHERE datname = 'over_tls' AND application_name LIKE 'heiiki%' AND {which}"
+        );
+        sql(&address, &query)
+    };
+    // The control: without TLS the server takes sessions too, and says that they are in the clear.
+    let clear = open(&address, 0..16).unwrap();
+    assert_eq!(
+        (sessions("ssl"), sessions("NOT ssl")),
+        ("0".into(), "2".into())
+    );
+    let begin = |connector| {
+        let (tx, reports) = channel();
+        let config = PostgresConfig {
+            tls: Some(connector),
+            ..config(&address, 16..32)
+        };
+        let store = Postgres::open(config, move |report| drop(tx.send(report)))?;
+        Ok::<_, PostgresError>(FrontEnd { store, reports })
+    };
+    let end = begin(tls("localhost")).unwrap();
+    assert_eq!(sessions("ssl AND version IN ('TLSv1.2', 'TLSv1.3')"), "2");
+    assert_eq!(sessions("NOT ssl"), "2");
+    end.guarded(1, "A", 0, vec![record(3, "A", Some("x"))]);
+    end.expect(Report::Storage(StorageInput::Persisted {
+        seq: PersistSeq(1),
+    }));
+    assert_eq!(end.refresh("A").0, 1);
+    drop((end, clear));
+    // A server with a certificate for another name is not this one.
+    let refused = begin(tls("db-1.example")).err().unwrap().to_string();
+    assert!(refused.contains("certificate"), "{refused}");
 }

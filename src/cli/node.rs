@@ -222,6 +222,7 @@ fn shared(config: Config<'_>, file: &HssFile) -> Result<Option<PostgresConfig>, 
         None => std::env::var(PASSWORD).ok(),
     };
     Ok(Some(PostgresConfig {
+        tls: tls::postgres(config, shared)?,
         address: shared.address.clone(),
         password,
         numbers: inds(shared).values(),

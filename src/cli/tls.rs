@@ -9,7 +9,7 @@ use heiiki_net::tls::{Acceptor, Connector, Identity, read_certificates};
 
 use super::failure::Failure;
 use super::node::Config;
-use crate::file::{Admin, AdminUrl, GatewayEntry, HssFile, TlsFiles};
+use crate::file::{Admin, AdminUrl, GatewayEntry, HssFile, SharedStore, TlsFiles};
 
 const HELP: &str = "name PEM files: the certificate with its chain, and its key with mode 0600";
 
@@ -80,6 +80,25 @@ pub(super) fn target(url: &AdminUrl, ca: Option<&Path>, name: Option<&str>) -> i
         address: url.address,
         tls: Some(Connector::new(authorities, name.unwrap_or(&address))?),
     })
+}
+
+/// How the shared store is trusted, if it is called over TLS.
+pub(super) fn postgres(
+    config: Config<'_>,
+    shared: &SharedStore,
+) -> Result<Option<Connector>, Failure> {
+    let Some(ca) = &shared.ca else {
+        return Ok(None);
+    };
+    let name = shared.server_name.as_deref();
+    let Some(name) = name.or_else(|| shared.address.server_name()) else {
+        let help = "leave `ca` out: what goes through a socket folder stays on this machine";
+        return Err(config.blame("postgres.ca", "a socket folder has no TLS", help));
+    };
+    read_certificates(ca)
+        .and_then(|authorities| Connector::new(authorities, name))
+        .map(Some)
+        .map_err(|e| config.blame("postgres.ca", &e.to_string(), HELP))
 }
 
 fn identity(files: &TlsFiles) -> io::Result<Identity> {

@@ -76,6 +76,10 @@ pub struct SharedStore {
     pub address: heiiki_net::postgres::Address,
     /// The file of the password, when the database asks for one.
     pub password: Option<PathBuf>,
+    /// The certificates that the server's is signed by: then TLS is required.
+    pub ca: Option<PathBuf>,
+    /// The name in the server's certificate, where it is not that of the address.
+    pub server_name: Option<String>,
     /// How long the database may take to answer before it counts as away.
     pub patience: Duration,
     /// Which of its front ends this is.

@@ -25,6 +25,7 @@ mod numbers;
 mod read;
 mod schema;
 mod session;
+mod tls;
 mod work;
 mod write;
 
@@ -37,6 +38,8 @@ pub struct PostgresConfig {
     pub address: Address,
     /// The password, when the server asks for one.
     pub password: Option<String>,
+    /// By what the server is trusted; then nothing is said but over TLS. Without it, in clear text.
+    pub tls: Option<crate::tls::Connector>,
     /// The numbers that this process alone may use, each below 32: the IND values of its vectors.
     pub numbers: core::ops::Range<u8>,
     /// How long the server may take to answer before it counts as lost.

@@ -7,11 +7,13 @@ use core::str::FromStr;
 use std::sync::Arc;
 
 use heiiki_types::from_hex;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tokio_postgres::config::Host;
-use tokio_postgres::{AsyncMessage, Client, Config, NoTls, Statement};
+use tokio_postgres::config::{Host, SslMode};
+use tokio_postgres::{AsyncMessage, Client, Config, Connection, NoTls, Statement};
 
 use super::numbers::{self, Holder};
+use super::tls::Tls;
 use super::{PostgresConfig, PostgresError, read, schema, write};
 
 /// The channel of notifications.
@@ -102,6 +104,14 @@ impl FromStr for Address {
 }
 
 impl Address {
+    /// The name or address of the server, for its certificate; none for a socket folder.
+    pub fn server_name(&self) -> Option<&str> {
+        self.0.get_hosts().iter().find_map(|host| match host {
+            Host::Tcp(name) => Some(name.as_str()),
+            Host::Unix(_) => None,
+        })
+    }
+
     /// Whether what is sent there stays on this machine: a socket in the file system, or loopback.
     pub fn is_local(&self) -> bool {
         let names = self.0.get_hosts().iter().all(|host| match host {
@@ -200,32 +210,48 @@ async fn connect(
         .connect_timeout(config.patience)
         .tcp_user_timeout(config.patience)
         .keepalives_idle(config.patience);
-    let (client, mut connection) = address.connect(NoTls).await?;
-    tokio::spawn(async move {
-        loop {
-            match poll_fn(|cx| connection.poll_message(cx)).await {
-                Some(Ok(AsyncMessage::Notification(note))) => {
-                    let Some((own, changing)) = &hears else {
-                        continue;
-                    };
-                    if note.process_id() == *own {
-                        continue;
-                    }
-                    if let Ok(subject) = from_hex(note.payload()) {
-                        let _ = changing.send(subject);
-                    }
+    let Some(connector) = &config.tls else {
+        let (client, connection) = address.connect(NoTls).await?;
+        tokio::spawn(listen(connection, losing, hears));
+        return Ok(client);
+    };
+    address.ssl_mode(SslMode::Require);
+    let (client, connection) = address.connect(Tls(connector.clone())).await?;
+    tokio::spawn(listen(connection, losing, hears));
+    Ok(client)
+}
+
+/// What the server says unasked, until the session ends.
+async fn listen<S, T>(
+    mut connection: Connection<S, T>,
+    losing: UnboundedSender<String>,
+    hears: Option<(i32, UnboundedSender<Vec<u8>>)>,
+) where
+    S: AsyncRead + AsyncWrite + Unpin,
+    T: AsyncRead + AsyncWrite + Unpin,
+{
+    loop {
+        match poll_fn(|cx| connection.poll_message(cx)).await {
+            Some(Ok(AsyncMessage::Notification(note))) => {
+                let Some((own, changing)) = &hears else {
+                    continue;
+                };
+                if note.process_id() == *own {
+                    continue;
                 }
-                Some(Ok(_)) => {}
-                Some(Err(error)) => {
-                    let _ = losing.send(describe(&error));
-                    return;
-                }
-                None => {
-                    let _ = losing.send("the session was closed".to_owned());
-                    return;
+                if let Ok(subject) = from_hex(note.payload()) {
+                    let _ = changing.send(subject);
                 }
             }
+            Some(Ok(_)) => {}
+            Some(Err(error)) => {
+                let _ = losing.send(describe(&error));
+                return;
+            }
+            None => {
+                let _ = losing.send("the session was closed".to_owned());
+                return;
+            }
         }
-    });
-    Ok(client)
+    }
 }

@@ -47,6 +47,18 @@ impl Histogram {
         self.max = self.max.max(nanos);
     }
 
+    /// Counts what another one has counted too.
+    pub(super) fn merge(&mut self, other: &Self) {
+        if other.buckets.len() > self.buckets.len() {
+            self.buckets.resize(other.buckets.len(), 0);
+        }
+        for (own, more) in self.buckets.iter_mut().zip(&other.buckets) {
+            *own += more;
+        }
+        self.count += other.count;
+        self.max = self.max.max(other.max);
+    }
+
     /// The time that this share of all is not above, in nanoseconds.
     pub(super) fn quantile(&self, per_million: u64) -> u64 {
         let rank = (self.count.saturating_mul(per_million)).div_ceil(1_000_000);

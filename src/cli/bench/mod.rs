@@ -22,7 +22,7 @@ use heiiki_net::clock::nanos;
 use super::failure::{Exit, Failure, Outcome};
 use super::out;
 use load::Load;
-use server::{Folder, Server};
+use server::{Folder, Server, Shared};
 use sims::Sims;
 use table::Row;
 
@@ -40,6 +40,8 @@ Examples:
   bench-hss                        a million SIMs, medians of five: several minutes
   bench-hss --size ci              everything once and small; times mean nothing then
   bench-hss --only air --runs 3    one part
+  bench-hss --postgres postgresql://hss@127.0.0.1/bench --front-ends 2 --sims 20000 --rate 2000
+                                   front ends that share an empty database
   bench-hss --json > figures.json"
 )]
 pub(super) struct Bench {
@@ -78,6 +80,13 @@ pub(super) struct Bench {
     /// The core of everything else
     #[arg(long, value_name = "N", default_value_t = 0)]
     client_core: usize,
+    /// An empty PostgreSQL database for the store, as postgresql://USER@HOST:PORT/DATABASE
+    #[arg(long, value_name = "ADDRESS")]
+    postgres: Option<String>,
+    /// Front ends that share it; each has its share of the load
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "postgres",
+        value_parser = clap::value_parser!(u8).range(1..=4))]
+    front_ends: u8,
     /// Where files and logs go, and stay; a temporary folder without it
     #[arg(long, value_name = "FOLDER")]
     folder: Option<PathBuf>,
@@ -137,7 +146,11 @@ impl Bench {
                 .unwrap_or(if full { 1_000_000 } else { 2_000 })
                 .max(1_000),
             runs,
-            imports: self.imports.unwrap_or(runs).max(1),
+            imports: match self.postgres {
+                // The database is empty only once.
+                Some(_) => 1,
+                None => self.imports.unwrap_or(runs).max(1),
+            },
             time: seconds.unwrap_or_else(|| Duration::from_millis(pick(200, 4_000))),
             rate: self.rate.unwrap_or_else(|| pick(500, 20_000)).max(1),
             cuts: if full { 200 } else { 20 },
@@ -176,8 +189,16 @@ pub(super) fn execute(bench: &Bench) -> Outcome {
     let folder = Folder::make(bench.folder.as_deref())?;
     let mut stage = Stage::start(bench, &plan, &folder, &mut rows)?;
     let mut load = Load::open(stage.hss.address("s6a")?, 1)?;
+    let mut others = stage.others(bench, &plan)?;
     if bench.wants(Part::Air) {
-        requests(bench, &stage.hss, &mut load, &mut sims, &plan, &mut rows)?;
+        requests(
+            bench,
+            &stage,
+            (&mut load, &mut others),
+            &mut sims,
+            &plan,
+            &mut rows,
+        )?;
     }
     if bench.wants(Part::RoundTrip) {
         round_trips(bench, &mut load, &mut sims, &plan, &folder, &mut rows)?;
@@ -187,14 +208,26 @@ pub(super) fn execute(bench: &Bench) -> Outcome {
         rows.push(Row::new("memory a subscriber", "octets", vec![each]));
     }
     if bench.wants(Part::Cut) {
-        cut(&mut load, &mut sims, &plan, &stage, &folder, &mut rows)?;
+        cut(
+            (&mut load, &mut others),
+            &mut sims,
+            &plan,
+            &stage,
+            &folder,
+            &mut rows,
+        )?;
     }
     let mut answered = load.answered;
-    drop(load);
+    answered += others.iter().map(|o| o.load.answered).sum::<u64>();
+    sims.verified += others.iter().map(|o| o.sims.verified).sum::<u64>();
+    drop((load, others));
     if bench.wants(Part::Restart) {
         answered += stage.restarts(bench, &mut sims, &plan, &folder, &mut rows)?;
     }
     stage.hss.end()?;
+    for hss in stage.others {
+        hss.end()?;
+    }
     stage.pgw.end()?;
     let notes = [format!(
         "{answered} answers checked, {} vectors computed again by the `milenage` crate",
@@ -221,7 +254,15 @@ fn echo() -> Outcome {
 /// The servers, with their subscribers.
 struct Stage {
     hss: Server,
+    /// The other front ends.
+    others: Vec<Server>,
     pgw: Server,
+}
+
+/// What another front end is asked, and what it answers: its sequence numbers are its own.
+struct Other {
+    load: Load,
+    sims: Sims,
 }
 
 const SERVE: [&str; 5] = ["serve", "--config", "hss.toml", "--log", "warn"];
@@ -239,7 +280,20 @@ impl Stage {
         folder.write("pgw.toml", &server::pgw_file())?;
         let args = ["serve", "--config", "pgw.toml", "--log", "warn"];
         let pgw = Server::start("pgw", &args, bench.client_core, &folder.path)?;
-        folder.write("hss.toml", &server::hss_file(Some(pgw.address("admin")?)))?;
+        let gateway = pgw.address("admin")?;
+        let file = |number| {
+            let database = bench.postgres.as_deref();
+            let shared = database.map(|database| Shared {
+                database,
+                number,
+                of: bench.front_ends,
+            });
+            server::hss_file(Some(gateway), shared)
+        };
+        folder.write("hss.toml", &file(0))?;
+        for number in 1..bench.front_ends {
+            folder.write(&format!("hss-{number}.toml"), &file(number))?;
+        }
         say(format_args!("writing a file of {} SIMs", plan.sims));
         sims::write_csv(&folder.path.join("sims.csv"), plan.sims)?;
         let mut seconds = Vec::new();
@@ -249,11 +303,37 @@ impl Stage {
             seconds.push(import(&hss, folder)?);
             if seconds.len() >= usize::try_from(plan.imports).unwrap_or(1) {
                 rows.push(Row::new("import of the CSV file, durable", "s", seconds));
-                return Ok(Self { hss, pgw });
+                let others = (1..bench.front_ends).map(|number| {
+                    let config = format!("hss-{number}.toml");
+                    let args = ["serve", "--config", &config, "--log", "warn"];
+                    Server::start("hss", &args, bench.hss_core, &folder.path)
+                });
+                return Ok(Self {
+                    others: others.collect::<Result<_, _>>()?,
+                    hss,
+                    pgw,
+                });
             }
             hss.end()?;
             folder.forget("hss-data");
         }
+    }
+
+    /// Connections to the other front ends.
+    fn others(&self, bench: &Bench, plan: &Plan) -> Result<Vec<Other>, Failure> {
+        let others = self.others.iter().map(|hss| {
+            Ok(Other {
+                load: Load::open(hss.address("s6a")?, 1)?,
+                sims: Sims::new(plan.sims, bench.verify),
+            })
+        });
+        others.collect()
+    }
+
+    /// Processor time of all front ends, in hundredths of a second.
+    fn ticks(&self) -> Option<u64> {
+        let others: Option<u64> = self.others.iter().map(Server::ticks).sum();
+        Some(self.hss.ticks()? + others?)
     }
 
     /// Kills the HSS, starts it and asks, as often as it is measured. Returns the answers.
@@ -318,22 +398,55 @@ fn import(hss: &Server, folder: &Folder) -> Result<f64, Failure> {
     Ok(float(nanos() - start) / 1e9)
 }
 
+/// Runs a load at the first front end, and beside it another one at each of the others, whose answers
+/// count for the rate.
+fn beside(
+    others: &mut [Other],
+    first: impl FnOnce() -> Result<load::Run, Failure>,
+    each: impl Fn(&mut Other) -> Result<load::Run, Failure> + Sync,
+) -> Result<load::Run, Failure> {
+    std::thread::scope(|scope| {
+        let each = &each;
+        let threads: Vec<_> = others
+            .iter_mut()
+            .map(|other| scope.spawn(move || each(other)))
+            .collect();
+        let mut run = first()?;
+        for thread in threads {
+            let other = thread.join().unwrap_or_else(|_| {
+                let help = "see what it said on standard error";
+                Err(Failure::failed("a thread ended".to_owned(), help))
+            })?;
+            run.answers += other.answers;
+            run.times.merge(&other.times);
+        }
+        Ok(run)
+    })
+}
+
 fn requests(
     bench: &Bench,
-    hss: &Server,
-    load: &mut Load,
+    stage: &Stage,
+    (load, others): (&mut Load, &mut [Other]),
     sims: &mut Sims,
     plan: &Plan,
     rows: &mut Vec<Row>,
 ) -> Result<(), Failure> {
     let window = bench.window;
-    say(format_args!("{window} in flight"));
-    load.closed(sims, window, plan.time / 4)?;
+    say(format_args!("{window} in flight at each front end"));
+    let mut closed = |time| {
+        beside(
+            others,
+            || load.closed(sims, window, time),
+            |other| other.load.closed(&mut other.sims, window, time),
+        )
+    };
+    closed(plan.time / 4)?;
     let (mut rates, mut p99, mut cost) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..plan.runs {
-        let before = hss.ticks();
-        let run = load.closed(sims, window, plan.time)?;
-        if let (Some(before), Some(after)) = (before, hss.ticks()) {
+        let before = stage.ticks();
+        let run = closed(plan.time)?;
+        if let (Some(before), Some(after)) = (before, stage.ticks()) {
             let micros = float(after.saturating_sub(before)) * 1e4;
             cost.push(micros / float(run.answers.max(1)));
         }
@@ -383,7 +496,7 @@ fn round_trips(
 }
 
 fn cut(
-    load: &mut Load,
+    (load, others): (&mut Load, &mut [Other]),
     sims: &mut Sims,
     plan: &Plan,
     stage: &Stage,
@@ -394,12 +507,29 @@ fn cut(
     let (mut t2, mut t4, mut rates, mut p99) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for run in 0..plan.runs {
         say(format_args!("{} requests a second and cuts", plan.rate));
-        let size = (plan.rate, plan.cuts, plan.time);
-        let cuts = cuts::run(load, sims, run, size, admin, &folder.path)?;
+        // The load is shared out; the orders are given to the first front end.
+        let rate = plan.rate / (others.len() as u64 + 1);
+        let size = (rate, plan.cuts, plan.time);
+        let left = plan.sims.saturating_sub(plan.runs * plan.cuts).max(1);
+        let mut measured = None;
+        let total = beside(
+            others,
+            || {
+                let cuts = cuts::run(load, sims, run, size, admin, &folder.path)?;
+                let own = cuts.run.clone();
+                measured = Some(cuts);
+                Ok(own)
+            },
+            |other| {
+                let load = &mut other.load;
+                load.open_loop(&mut other.sims, (rate, left), plan.time, |_| {})
+            },
+        )?;
+        let Some(cuts) = measured else { continue };
         t2.push(high(cuts.t2));
         t4.push(high(cuts.t4));
-        rates.push(cuts.run.rate());
-        p99.push(float(cuts.run.times.quantile(990_000)) / 1e6);
+        rates.push(total.rate());
+        p99.push(float(total.times.quantile(990_000)) / 1e6);
     }
     rows.push(Row::new("AIR beside the cuts, open loop", "1/s", rates));
     rows.push(Row::new(

@@ -172,17 +172,36 @@ impl Drop for Folder {
     }
 }
 
+/// Which of several front ends an HSS is, and their database.
+#[derive(Clone, Copy)]
+pub(super) struct Shared<'a> {
+    pub(super) database: &'a str,
+    pub(super) number: u8,
+    pub(super) of: u8,
+}
+
 /// The file of the HSS.
-pub(super) fn hss_file(gateway: Option<SocketAddr>) -> String {
+pub(super) fn hss_file(gateway: Option<SocketAddr>, shared: Option<Shared<'_>>) -> String {
     let gateway = gateway.map_or_else(String::new, |admin| {
         format!(
             "[[gateway]]\nname = \"pgw-1\"\nadmin = \"{admin}\"\ntoken_file = \"pgw-operate-token\"\n\
              apns = [\"{APN}\"]\n"
         )
     });
+    let (folder, shared) = shared.map_or_else(Default::default, |shared| {
+        let Shared {
+            database,
+            number,
+            of,
+        } = shared;
+        let sections = format!(
+            "[postgres]\naddress = \"{database}\"\n[front_end]\nnumber = {number}\nof = {of}\n"
+        );
+        (format!("-{number}"), sections)
+    });
     format!(
-        "origin_host = \"hss.{REALM}\"\norigin_realm = \"{REALM}\"\nstore = \"hss-data\"\n\
-         [s6a]\nlisten = \"127.0.0.1:0\"\n[admin]\nlisten = \"127.0.0.1:0\"\n\
+        "origin_host = \"hss.{REALM}\"\norigin_realm = \"{REALM}\"\n\
+         store = \"hss-data{folder}\"\n{shared}[s6a]\nlisten = \"127.0.0.1:0\"\n[admin]\nlisten = \"127.0.0.1:0\"\n\
          [[mme]]\norigin_host = \"{HOST}\"\nvisited_plmns = [\"00101\"]\n{gateway}"
     )
 }

@@ -19,6 +19,8 @@ pub(super) fn shared_store(root: &mut Table<'_>, path: &Path) -> Option<SharedSt
     let address = table.optional::<String>("address");
     let password = table.optional::<PathBuf>("password_file");
     let allow_clear = table.or("allow_clear", false);
+    let ca = table.optional::<PathBuf>("ca");
+    let server_name = table.optional::<String>("server_name");
     let patience = table.or("patience", Duration::from_secs(5));
     table.finish();
     let text = address?;
@@ -32,10 +34,11 @@ pub(super) fn shared_store(root: &mut Table<'_>, path: &Path) -> Option<SharedSt
             return None;
         }
     };
-    if !parsed.is_local() && !allow_clear {
+    if !parsed.is_local() && !allow_clear && ca.is_none() {
         let problem =
             format!("`{parsed}` is not on this machine, and rows would travel in clear text");
-        let help = "use loopback or a socket folder, for example over a tunnel; or write \
+        let help = "name the certificate that signed the server's in `ca`, for TLS; or use \
+                    loopback or a socket folder, for example over a tunnel; or write \
                     `allow_clear = true` in this section";
         let mistake = text.place.mistake(Kind::Clash, problem, help);
         root.sink().add(mistake);
@@ -43,6 +46,8 @@ pub(super) fn shared_store(root: &mut Table<'_>, path: &Path) -> Option<SharedSt
     Some(SharedStore {
         address: parsed,
         password: password.map(|p| super::beside(path, &p)),
+        ca: ca.map(|ca| super::beside(path, &ca.value)),
+        server_name: server_name.map(|name| name.value),
         patience,
         front_end,
     })
