@@ -1,7 +1,7 @@
 use alloc::string::String;
 use core::net::IpAddr;
 
-use heiiki_types::{Apn, Imsi, Instant, UeAddresses};
+use heiiki_types::{Apn, Ecgi, Imsi, Instant, Tai, UeAddresses};
 
 use crate::user_plane::{RefusedPacket, SessionId, Usage};
 
@@ -21,6 +21,8 @@ pub enum EndReason {
     PeerRestarted,
     /// Its SGW does not know its tunnel (TS 29.281 §7.3.1).
     ErrorIndication,
+    /// A part of its MME or SGW went down (TS 29.274 §7.9.1).
+    ConnectionSet,
     /// It could not be made durable.
     NotDurable,
     /// It sent with sources that were not its own, and its tenant ends such sessions.
@@ -94,6 +96,35 @@ pub enum Event {
         imsi: Imsi,
         /// The SGW's GTP-C address now.
         sgw: IpAddr,
+    },
+    /// A UE is elsewhere (TS 29.274 §7.3.14).
+    LocationChanged {
+        /// The session.
+        session: SessionId,
+        /// Whose it is.
+        imsi: Imsi,
+        /// The access, 6 for LTE.
+        rat_type: u8,
+        /// The tracking area.
+        tai: Option<Tai>,
+        /// The cell.
+        ecgi: Option<Ecgi>,
+    },
+    /// A UE takes no packets for a while, or takes them again (TS 29.274 §7.4.1, §7.4.3).
+    SessionSuspended {
+        /// The session.
+        session: SessionId,
+        /// Whose it is.
+        imsi: Imsi,
+        /// Whether it begins.
+        suspended: bool,
+    },
+    /// A part of an MME or SGW went down: its sessions are being removed.
+    ConnectionSetDeleted {
+        /// The SGW that told.
+        peer: IpAddr,
+        /// How many there are.
+        sessions: u32,
     },
     /// A session ended: it has no forwarding entry and the end is durable.
     SessionEnded {

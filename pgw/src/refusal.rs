@@ -53,6 +53,8 @@ pub enum Refusal {
     UndeclaredSource,
     /// The session is isolated, and the other end is in none of the tenant's quarantine prefixes.
     Isolated,
+    /// The UE takes no packets for now (TS 29.274 §7.4.1).
+    Suspended,
     /// Too many packets wait for the worker of the destination.
     QueueFull,
     /// The packet is longer than the next link carries, and must not be fragmented.
@@ -73,7 +75,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// How many reasons there are.
-    pub const COUNT: usize = 32;
+    pub const COUNT: usize = 33;
 
     /// Every reason, in the order of the checks.
     pub const ALL: [Self; Self::COUNT] = [
@@ -101,6 +103,7 @@ impl Refusal {
         Self::NoSession,
         Self::UndeclaredSource,
         Self::Isolated,
+        Self::Suspended,
         Self::QueueFull,
         Self::TooBig,
         Self::BearerRateUplink,
@@ -138,6 +141,7 @@ impl Refusal {
             Self::NoSession => "no_session",
             Self::UndeclaredSource => "undeclared_source",
             Self::Isolated => "isolated",
+            Self::Suspended => "suspended",
             Self::QueueFull => "queue_full",
             Self::TooBig => "too_big",
             Self::BearerRateUplink => "bearer_rate_uplink",

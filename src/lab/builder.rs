@@ -8,8 +8,8 @@ use heiiki_types::{Ambr, Apn, Imsi, Prefix, Protections, Qci, Rng};
 
 use super::{Lab, wiring};
 use crate::plan::{
-    self, AccessPoint, Card, DeclaredPrefix, Egress, Host, Network, RefuseAt, Service, Sim,
-    SimState, SubscribedApn, Tenant, UeToUe,
+    self, AccessPoint, Auth, Card, DeclaredPrefix, Egress, Host, IpVersion, Network, RefuseAt,
+    Selection, Service, Sim, SimState, SubscribedApn, Tenant, UeToUe,
 };
 use crate::world::{Link, LinkProfile, World};
 
@@ -127,8 +127,16 @@ impl Builder {
             tenant: name.to_owned(),
             pool,
             static_range: None,
+            pool_v6: None,
+            ip_versions: vec![IpVersion::V4],
             dns: vec![intranet],
+            dns_v6: Vec::new(),
+            p_cscf: Vec::new(),
             mtu: 1400,
+            restriction: 4,
+            selection: vec![Selection::Verified],
+            auth: Auth::None,
+            routes: Vec::new(),
             ambr: AMBR,
             egress: Egress::Closed,
         });

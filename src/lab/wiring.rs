@@ -13,7 +13,8 @@ use heiiki_mme::MmeConfig;
 use heiiki_mme::s1::EnbId;
 use heiiki_pgw::egress::{LabOnly, OpenLabEgress};
 use heiiki_pgw::{
-    ApnConfig, DeclaredPrefix, HostConfig, PgwConfig, TenantConfig, Tokens as PgwTokens,
+    ApnConfig, Authentication, DeclaredPrefix, Families, FramedRoute, HostConfig, PgwConfig,
+    SelectionMode, TenantConfig, Tokens as PgwTokens, User,
 };
 use heiiki_types::{Arp, Ecgi, Key128, Prefix, Protections, Rng, Tai, Token, to_hex};
 use heiiki_ue_sim::UeProfile;
@@ -21,8 +22,8 @@ use heiiki_ue_sim::usim::Usim;
 use heiiki_ue_sim::usim::sqn::SequenceNumbers;
 
 use crate::plan::{
-    self, AccessPoint, Ciphering, Egress, EquipmentCheck, Integrity, Lab, Operator, RefuseAt,
-    Service, Sim, SimState, Tenant, UeToUe,
+    self, AccessPoint, Auth, Ciphering, Egress, EquipmentCheck, Integrity, IpVersion, Lab,
+    Operator, RefuseAt, Selection, Service, Sim, SimState, Tenant, UeToUe,
 };
 
 /// The addresses of a lab's nodes, all in 127.0.0.0/8, where Linux lets anybody bind.
@@ -480,8 +481,47 @@ fn access_point(access: &AccessPoint) -> ApnConfig {
 pub(crate) fn closed_access_point(access: &AccessPoint) -> ApnConfig {
     let mut config = ApnConfig::new(access.apn.clone(), &access.tenant, access.pool);
     config.static_range = access.static_range;
+    config.pool_v6 = access.pool_v6;
+    let has = |version| access.ip_versions.contains(&version);
+    config.families = Some(match (has(IpVersion::V4), has(IpVersion::V6)) {
+        (_, false) => Families::V4,
+        (false, true) => Families::V6,
+        (true, true) => Families::Both,
+    });
     config.dns.clone_from(&access.dns);
+    config.dns_v6.clone_from(&access.dns_v6);
+    for address in &access.p_cscf {
+        match address {
+            IpAddr::V4(a) => config.p_cscf_v4.push(*a),
+            IpAddr::V6(a) => config.p_cscf_v6.push(*a),
+        }
+    }
     config.mtu = access.mtu;
+    config.apn_restriction = access.restriction;
+    let modes = access.selection.iter().map(|selection| match selection {
+        Selection::Verified => SelectionMode::VERIFIED,
+        Selection::FromUe => SelectionMode::UE_NOT_VERIFIED,
+        Selection::FromNetwork => SelectionMode::NETWORK_NOT_VERIFIED,
+    });
+    config.selection_modes = modes.collect();
+    config.authentication = match &access.auth {
+        Auth::None => Authentication::None,
+        Auth::Accept => Authentication::Accept,
+        Auth::Users(users) => Authentication::Users(
+            users
+                .iter()
+                .map(|user| User {
+                    name: user.name.clone(),
+                    password: user.password.clone(),
+                })
+                .collect(),
+        ),
+    };
+    let routes = access.routes.iter().map(|route| FramedRoute {
+        imsi: route.imsi,
+        prefix: route.prefix,
+    });
+    config.routes = routes.collect();
     config.ambr = Some(access.ambr);
     config
 }

@@ -2,9 +2,9 @@
 //! them.
 
 use core::fmt;
-use core::net::{IpAddr, Ipv4Addr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use heiiki_types::{Ambr, Apn, Duration, Imsi, Key128, Msisdn, PlmnId, Prefix, Qci, Tac};
+use heiiki_types::{Ambr, Apn, Duration, Imsi, Key128, Msisdn, PlmnId, Prefix, Qci, Tac, Token};
 
 /// A whole network, checked: every name in it exists, every address belongs to its range.
 #[derive(Clone, Debug)]
@@ -183,14 +183,79 @@ pub struct AccessPoint {
     pub pool: Prefix,
     /// A range of its own for static addresses; without it they come from the pool.
     pub static_range: Option<Prefix>,
+    /// The IPv6 prefixes that sessions get a /64 of, inside a prefix of the tenant.
+    pub pool_v6: Option<Prefix>,
+    /// The kinds of addresses that are handed out.
+    pub ip_versions: Vec<IpVersion>,
     /// The DNS servers that UEs are told.
     pub dns: Vec<Ipv4Addr>,
+    /// The DNS servers of IPv6 that UEs are told.
+    pub dns_v6: Vec<Ipv6Addr>,
+    /// The P-CSCFs that UEs are told.
+    pub p_cscf: Vec<IpAddr>,
+    /// APN Restriction, 0 to 4.
+    pub restriction: u8,
+    /// Who may have chosen the access point.
+    pub selection: Vec<Selection>,
+    /// How the name and the password of a UE are answered.
+    pub auth: Auth,
+    /// Networks behind UEs.
+    pub routes: Vec<FramedRoute>,
     /// The MTU that UEs are told, octets.
     pub mtu: u16,
     /// The bandwidth of all non-GBR bearers of one UE at this access point.
     pub ambr: Ambr,
     /// Where packets may go.
     pub egress: Egress,
+}
+
+/// A version of IP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IpVersion {
+    /// IPv4.
+    V4,
+    /// IPv6.
+    V6,
+}
+
+/// Who has chosen an access point, and whether the subscription has it (TS 29.274 §8.58).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Selection {
+    /// The subscription has it.
+    Verified,
+    /// The UE chose it, and nobody asked the subscription.
+    FromUe,
+    /// The network chose it, and nobody asked the subscription.
+    FromNetwork,
+}
+
+/// How the name and the password that a UE sends are answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Auth {
+    /// Not at all.
+    None,
+    /// With success, whatever they are.
+    Accept,
+    /// With success for these alone.
+    Users(Vec<ApnUser>),
+}
+
+/// A name and its password.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApnUser {
+    /// The name.
+    pub name: String,
+    /// The password. It does not print.
+    pub password: Token,
+}
+
+/// A network behind the UE of one SIM.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FramedRoute {
+    /// The SIM.
+    pub imsi: Imsi,
+    /// The network.
+    pub prefix: Prefix,
 }
 
 /// Where the packets of an access point may go.

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use core::net::IpAddr;
 
 use heiiki_types::{
-    Ambr, Apn, Ebi, HttpResponse, Imei, Imsi, Instant, Msisdn, Protections, Qci, UeAddresses,
+    Ambr, Apn, Ebi, HttpResponse, Imei, Imsi, Instant, Msisdn, Protections, Qci, Tai, UeAddresses,
     WallTime,
 };
 use serde::{Deserialize, Serialize};
@@ -230,6 +230,8 @@ pub(super) struct SessionView<'a> {
     pub(super) ambr: Option<Ambr>,
     pub(super) sgw: IpAddr,
     pub(super) isolated: bool,
+    pub(super) suspended: bool,
+    pub(super) tai: Option<Tai>,
     pub(super) worker: u32,
     pub(super) since: WallTime,
 }

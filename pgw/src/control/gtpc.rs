@@ -133,6 +133,18 @@ impl Control {
             Message::DeleteSessionRequest(request) => {
                 self.delete_session(now, handle, header, &request);
             }
+            Message::ChangeNotificationRequest(request) => {
+                self.change_notification(now, handle, header, &request);
+            }
+            Message::SuspendNotification(request) => {
+                self.suspend(now, handle, header, &request);
+            }
+            Message::ResumeNotification(request) => {
+                self.resume(now, handle, header, &request);
+            }
+            Message::DeletePdnConnectionSetRequest(request) => {
+                self.delete_connection_set(now, handle, &request);
+            }
             _ => {
                 let reject = Reject::new(Cause::SERVICE_NOT_SUPPORTED, "not a request to a PGW");
                 let teid = self.peer_teid(header, handle);
@@ -315,6 +327,10 @@ pub(super) fn request_name(handle: RequestHandle) -> &'static str {
         c::MessageType::CREATE_SESSION_REQUEST => "create_session",
         c::MessageType::MODIFY_BEARER_REQUEST => "modify_bearer",
         c::MessageType::DELETE_SESSION_REQUEST => "delete_session",
+        c::MessageType::CHANGE_NOTIFICATION_REQUEST => "change_notification",
+        c::MessageType::SUSPEND_NOTIFICATION => "suspend",
+        c::MessageType::RESUME_NOTIFICATION => "resume",
+        c::MessageType::DELETE_PDN_CONNECTION_SET_REQUEST => "delete_connection_set",
         _ => "other",
     }
 }

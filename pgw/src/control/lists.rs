@@ -174,6 +174,8 @@ impl Control {
             ambr: session.ambr,
             sgw: session.sgw_c.address,
             isolated: self.is_isolated(session.imsi),
+            suspended: session.suspended,
+            tai: session.location.tai,
             worker: session.slot.0 % self.network.workers,
             since: session.created,
         }

@@ -38,6 +38,7 @@ mod isolation;
 mod journal;
 mod lists;
 mod modify;
+mod notify;
 mod orders;
 mod pool;
 mod procedure;
@@ -462,6 +463,7 @@ impl Control {
                 return self.isolation_step(now, ticket, isolation, durable);
             }
             Procedure::Gathering(gathering) => self.gathered(*gathering),
+            Procedure::Suspension(suspension) => self.suspension_done(now, suspension, durable),
             Procedure::Note => {}
         }
         None

@@ -172,6 +172,7 @@ impl Control {
             self.refuse(now, handle, answer_to, &reject);
             return;
         }
+        self.resume_implicitly(now, slot);
         let mut response = ModifyBearerResponse::new(Cause::REQUEST_ACCEPTED.into());
         response.bearer_contexts.push(BearerContextModified {
             ebi,

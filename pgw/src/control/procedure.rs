@@ -74,6 +74,8 @@ pub(crate) enum Listener {
     Caller(Deletion),
     /// The callers of a cut.
     Cut(Cut),
+    /// Nobody, but these sessions go next.
+    Portions(Vec<(Slot, SessionId)>),
 }
 
 /// The removal of sessions: of one, of none (a bar for a SIM that has no session), of all of a
@@ -128,6 +130,16 @@ pub(crate) struct Move {
     pub(crate) ebi: Ebi,
     pub(crate) sgw_c: TunnelEnd,
     pub(crate) moved: bool,
+}
+
+/// A suspension of a session, or its end.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Suspension {
+    /// The notification; none when another request has implied the end.
+    pub(crate) handle: Option<RequestHandle>,
+    pub(crate) slot: Slot,
+    pub(crate) id: SessionId,
+    pub(crate) suspended: bool,
 }
 
 /// How far an isolation is.
@@ -190,6 +202,8 @@ pub(crate) enum Procedure {
     Isolation(Box<Isolation>),
     /// A question to all workers.
     Gathering(Box<Gathering>),
+    /// A Suspend or Resume Notification, to be acknowledged.
+    Suspension(Suspension),
     /// A row that nobody waits for.
     Note,
 }

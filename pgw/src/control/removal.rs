@@ -180,6 +180,7 @@ impl Control {
         }
         match listener {
             Listener::Nobody => {}
+            Listener::Portions(rest) => self.remove_in_portions(now, rest),
             Listener::Sgw { handle, teid } => {
                 let cause = if durable {
                     Cause::REQUEST_ACCEPTED
@@ -288,7 +289,7 @@ impl Control {
                     removal.listener = Listener::Nobody;
                     self.reply_overdue(call, workers);
                 }
-                Listener::Nobody | Listener::Sgw { .. } => {}
+                Listener::Nobody | Listener::Sgw { .. } | Listener::Portions(_) => {}
             },
             Some(Procedure::Gathering(gathering)) => {
                 let call = gathering.call;

@@ -350,6 +350,11 @@ impl SessionTable {
         self.by_peer_tunnel
             .insert((sgw_u.address, sgw_u.teid), slot);
         if let Some(live) = self.get_mut(slot) {
+            if live.session.sgw_c.address != sgw_c.address {
+                // The sets are numbers of the node that was left.
+                live.session.mme_csid = None;
+                live.session.sgw_csid = None;
+            }
             live.session.sgw_c = sgw_c;
             live.session.sgw_u = sgw_u;
             live.session.sgw_source = source;

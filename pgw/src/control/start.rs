@@ -229,6 +229,7 @@ impl Control {
             group: self.group(live),
             ambr: session.ambr,
             is_isolated: self.is_isolated(session.imsi),
+            is_suspended: session.suspended,
         }
     }
 }

@@ -169,6 +169,7 @@ fn entry(slot: u32, address: [u8; 4]) -> SessionEntry {
         teid: Teid::new(1 << 20 | slot).unwrap(),
         peer: (SGW, 2152).into(),
         peer_teid: Teid::new(0x9000 + slot).unwrap(),
+        is_suspended: false,
         is_isolated: false,
     }
 }

@@ -11,6 +11,7 @@ mod inner;
 mod isolation;
 mod link;
 mod model;
+mod notify;
 pub(crate) mod plane;
 mod rates;
 mod restart;

@@ -97,6 +97,9 @@ impl Worker {
         if !entry.forward {
             return Err(Refusal::Cut);
         }
+        if self.is_suspended(entry.session) {
+            return Err(Refusal::Suspended);
+        }
         if let Origin::Ue { sender } = origin {
             // What was sent before the sender's cut must not arrive after it.
             if self.is_stopped(sender) {

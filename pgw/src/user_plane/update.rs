@@ -46,6 +46,8 @@ pub struct SessionEntry {
     pub ambr: Option<Ambr>,
     /// The gateway's own TEID for uplink packets.
     pub teid: Teid,
+    /// Whether its UE takes no packets for now.
+    pub is_suspended: bool,
     /// The SGW's end of the tunnel.
     pub peer: SocketAddr,
     /// The SGW's TEID for downlink packets.
@@ -144,6 +146,16 @@ pub enum Update {
     },
     /// Asks for [`Answer::Bearers`].
     ReadBearers(Slot),
+    /// A UE takes no packets for a while, or takes them again: what comes for it is dropped
+    /// (TS 29.274 §7.4.1). Sent to every worker.
+    Suspend {
+        /// The session's place.
+        slot: Slot,
+        /// Which session.
+        session: SessionId,
+        /// Whether it begins.
+        suspended: bool,
+    },
     /// These sessions forward nothing more. Sent to every worker.
     StopForwarding(Arc<[Gone]>),
     /// These sessions are forgotten. Sent to every worker.

@@ -52,6 +52,8 @@ pub struct Worker {
     stopped: BTreeSet<SessionId>,
     /// Sessions of every worker that are isolated.
     isolated: BTreeSet<SessionId>,
+    /// Sessions whose UEs take no packets for now.
+    suspended: BTreeSet<SessionId>,
     /// What ended sessions and packets without a session add up to.
     pub(super) counters: WorkerCounters,
     pub(super) notices: VecDeque<Notice>,
@@ -83,6 +85,7 @@ impl Worker {
             forwarding: 0,
             stopped: BTreeSet::new(),
             isolated: BTreeSet::new(),
+            suspended: BTreeSet::new(),
             counters: WorkerCounters::default(),
             notices: VecDeque::new(),
             reports: Bucket::new(200, Duration::from_millis(10)),
@@ -158,6 +161,18 @@ impl Worker {
                 self.entry(*slot)
                     .map(|e| e.bearers.iter().map(|b| (b.ebi, b.usage)).collect()),
             ),
+            Update::Suspend {
+                slot,
+                session,
+                suspended,
+            } => {
+                if !suspended {
+                    self.suspended.remove(session);
+                } else if self.entry(*slot).is_some_and(|e| e.session == *session) {
+                    self.suspended.insert(*session);
+                }
+                Answer::Done
+            }
             Update::StopForwarding(slots) => {
                 for gone in slots.iter() {
                     self.stop(gone.slot);
@@ -202,6 +217,9 @@ impl Worker {
         if entry.is_isolated {
             self.isolated.insert(entry.session);
         }
+        if entry.is_suspended {
+            self.suspended.insert(entry.session);
+        }
         if let Some(place) = self.place(entry.slot) {
             if self.places.len() <= place {
                 self.places.resize_with(place + 1, || Place::Free);
@@ -229,6 +247,7 @@ impl Worker {
         self.stop(gone.slot);
         self.stopped.remove(&gone.session);
         self.isolated.remove(&gone.session);
+        self.suspended.remove(&gone.session);
         if let Some(tenant) = self.routes.tenant_mut(gone.tenant) {
             tenant.unmap(gone.addresses, gone.slot);
             tenant.unmap_framed(gone.slot);
@@ -357,6 +376,11 @@ impl Worker {
     /// Whether a session, of whichever worker, is isolated.
     pub(super) fn is_isolated(&self, session: SessionId) -> bool {
         !self.isolated.is_empty() && self.isolated.contains(&session)
+    }
+
+    /// Whether the UE of a session takes no packets for now.
+    pub(super) fn is_suspended(&self, session: SessionId) -> bool {
+        !self.suspended.is_empty() && self.suspended.contains(&session)
     }
 
     /// Counts a packet that another worker was too busy to take.

@@ -1,5 +1,6 @@
 //! From a file's tables to its typed content.
 
+mod access_point;
 mod assert;
 mod destination;
 mod hss;

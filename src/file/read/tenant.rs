@@ -1,20 +1,19 @@
 //! `[[tenant]]` and `[[apn]]`: who may go where, the same in lab files and in `pgw.toml`.
 
-use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::net::{IpAddr, Ipv6Addr};
 
-use heiiki_types::{Ambr, Apn, Prefix};
+use heiiki_types::{Apn, Prefix};
 use toml::de::DeValue;
 
 use super::names::Names;
 use crate::file::mistake::Kind;
 use crate::file::reader::{At, Fault, FromToml, Sink, Table};
-use crate::file::value::{Rate, choices};
-use crate::file::{AccessPoint, DeclaredPrefix, Egress, Host, RefuseAt, Service, Tenant, UeToUe};
+use crate::file::value::choices;
+use crate::file::{AccessPoint, DeclaredPrefix, Host, RefuseAt, Service, Tenant, UeToUe};
 
 choices!(UeToUe { "deny" => Self::Deny, "allow" => Self::Allow });
 choices!(RefuseAt { "ulr" => Self::Ulr, "air" => Self::Air });
 choices!(Service { "http" => Self::Http, "dns" => Self::Dns, "echo" => Self::Echo });
-choices!(Egress { "closed" => Self::Closed, "open_lab" => Self::OpenLab });
 
 /// Which keys a file may have beyond those of every tenant and access point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,12 +27,12 @@ pub(super) enum Scope {
 /// Tenants and access points as they are read, with where they stand.
 #[derive(Debug)]
 pub(super) struct Tenants {
-    scope: Scope,
+    pub(super) scope: Scope,
     pub(super) names: Names<String>,
     pub(super) all: Vec<Tenant>,
     pub(super) apns: Vec<AccessPoint>,
     pub(super) apn_names: Names<String>,
-    pools: Vec<(String, At<Prefix>)>,
+    pub(super) pools: Vec<(String, At<Prefix>)>,
 }
 
 impl FromToml for DeclaredPrefix {
@@ -131,110 +130,6 @@ impl Tenants {
         }
     }
 
-    /// Reads every `[[apn]]`; the tenants come first.
-    pub(super) fn read_apns(&mut self, root: &mut Table<'_>) {
-        for mut table in root.tables("apn") {
-            let sink = table.sink();
-            let apn = table.required::<Apn>("name", "\"red.corp\"");
-            if let Some(apn) = &apn {
-                self.apn_names.add(apn.to_string(), &apn.place, sink);
-            }
-            let tenant = table.required::<String>("tenant", "\"red\"");
-            if let Some(tenant) = &tenant {
-                self.names.check(tenant, sink);
-            }
-            let owner = tenant.as_ref().and_then(|t| self.tenant(t)).cloned();
-            let pool = table.required::<Prefix>("pool", "\"10.20.0.0/24\"");
-            let static_range = table.optional::<Prefix>("static_range");
-            for range in [&pool, &static_range].into_iter().flatten() {
-                if let Some(owner) = &owner {
-                    self.check_pool(range, owner, sink);
-                }
-            }
-            let dns = table.list::<Ipv4Addr>("dns");
-            let mtu = table.or("mtu", 1400);
-            let uplink_bps = table.or("uplink", Rate(100_000_000)).0;
-            let downlink_bps = table.or("downlink", Rate(100_000_000)).0;
-            let egress = match self.scope {
-                Scope::Lab => table.or("egress", Egress::Closed),
-                Scope::Gateway => Egress::Closed,
-            };
-            table.finish();
-            let (Some(apn), Some(tenant), Some(pool)) = (apn, tenant, pool) else {
-                continue;
-            };
-            self.apns.push(AccessPoint {
-                apn: apn.value,
-                dns: dns.map_or_else(
-                    || own_dns(owner.as_ref()),
-                    |d| d.into_iter().map(|a| a.value).collect(),
-                ),
-                tenant: tenant.value,
-                pool: pool.value,
-                static_range: static_range.map(|r| r.value),
-                mtu,
-                ambr: Ambr {
-                    uplink_bps,
-                    downlink_bps,
-                },
-                egress,
-            });
-        }
-    }
-
-    fn check_pool(&mut self, pool: &At<Prefix>, owner: &Tenant, sink: &Sink) {
-        let Tenant {
-            name,
-            prefixes,
-            hosts,
-            ..
-        } = owner;
-        if !pool.is_ipv4() {
-            let help = "write an IPv4 range, such as \"10.20.0.0/24\"";
-            let problem = format!("`{}` is not an IPv4 range", pool.value);
-            sink.add(pool.place.mistake(Kind::Value, problem, help));
-            return;
-        }
-        // A tenant whose prefixes are all wrong has been told so.
-        if !prefixes.is_empty() && !prefixes.iter().any(|p| p.prefix.covers(pool.value)) {
-            let problem = format!("`{}` is not inside a prefix of tenant `{name}`", pool.value);
-            let ranges: Vec<String> = prefixes.iter().map(|p| p.prefix.to_string()).collect();
-            let help = format!(
-                "take a range of {}, or add it to the tenant's `prefix`",
-                ranges.join(", ")
-            );
-            sink.add(pool.place.mistake(Kind::Clash, problem, help));
-        }
-        if let Some(host) = hosts.iter().find(|h| pool.contains(h.address)) {
-            let problem = format!(
-                "`{}` holds the address of host `{}`, {}",
-                pool.value, host.name, host.address
-            );
-            let help = "take a range without the addresses of the corporate segment";
-            sink.add(pool.place.mistake(Kind::Clash, problem, help));
-        }
-        let other = self
-            .pools
-            .iter()
-            .find(|(n, p)| n == name && p.overlaps(pool.value));
-        if let Some((_, other)) = other {
-            let problem = format!(
-                "`{}` overlaps `{}` of the same tenant",
-                pool.value, other.value
-            );
-            let help = format!(
-                "the other one is in line {}; an address belongs to one pool",
-                other.place.line()
-            );
-            sink.add(
-                pool.place
-                    .mistake(Kind::Clash, problem, help)
-                    .with_first(&other.place),
-            );
-        }
-        self.pools.push((name.clone(), pool.clone()));
-    }
-
     /// Refuses a tenant's prefix that holds addresses of the core.
     pub(super) fn check_infrastructure(&self, infrastructure: &[At<Prefix>], sink: &Sink) {
         for own in infrastructure {
@@ -255,17 +150,6 @@ impl Tenants {
             }
         }
     }
-}
-
-fn own_dns(tenant: Option<&Tenant>) -> Vec<Ipv4Addr> {
-    let hosts = tenant.into_iter().flat_map(|t| &t.hosts);
-    let serving = hosts.filter(|h| h.services.contains(&Service::Dns));
-    serving
-        .filter_map(|h| match h.address {
-            IpAddr::V4(a) => Some(a),
-            IpAddr::V6(_) => None,
-        })
-        .collect()
 }
 
 fn read_quarantine(tenant: &mut Table<'_>, prefixes: &[At<DeclaredPrefix>]) -> Vec<Prefix> {
