@@ -186,8 +186,14 @@ pub(crate) enum Answer {
 }
 
 /// A count for each reason, saturating.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RefusalCounts([u32; Refusal::COUNT]);
+
+impl Default for RefusalCounts {
+    fn default() -> Self {
+        Self([0; Refusal::COUNT])
+    }
+}
 
 impl RefusalCounts {
     /// Counts one and returns how often the reason was counted before.

@@ -17,14 +17,15 @@ mod access;
 mod check;
 mod declared;
 mod groups;
+mod mistake;
 mod routes;
 
 pub use access::{Authentication, Families, FramedRoute, User};
 pub(crate) use check::Access;
 pub use check::Network;
-pub use check::{ConfigError, Mistake};
 pub use declared::{CheckedPrefix, DeclaredPrefix, DeclaredPrefixes, PrefixRefusal};
 pub(crate) use groups::Groups;
+pub use mistake::{ConfigError, Mistake};
 
 /// A tenant: the owner of one or more APNs, and one routing domain. The number is its place in
 /// [`PgwConfig::tenants`].

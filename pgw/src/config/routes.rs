@@ -3,7 +3,8 @@ use alloc::vec::Vec;
 
 use heiiki_types::{Imsi, Prefix};
 
-use super::check::{Access, Check, Mistake, Tenant};
+use super::check::{Access, Check, Tenant};
+use super::mistake::Mistake;
 use super::{PgwConfig, TenantId};
 
 /// Routes that one SIM has at most at one access point.

@@ -3,7 +3,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use heiiki_gtp::c;
-use heiiki_types::{Duration, Instant, Now, Record, WallTime};
+use heiiki_types::{Duration, Instant, Now, Prefix, Record, WallTime};
 
 use super::journal::{self, Disk};
 use super::procedure::Procedure;
@@ -207,6 +207,22 @@ impl Control {
         tenant.map_or_else(GroupId::default, |t| t.groups.of(live.session.imsi))
     }
 
+    /// The networks behind the UE of a session, of the families that the session has.
+    fn framed(&self, live: &Live) -> Vec<Prefix> {
+        let access = self.network.access(live.access);
+        let routes = access.and_then(|a| a.routes.get(&live.session.imsi));
+        let addresses = live.session.addresses;
+        let is_carried = |prefix: &&Prefix| {
+            if prefix.is_ipv4() {
+                addresses.v4().is_some()
+            } else {
+                addresses.v6().is_some()
+            }
+        };
+        let routes = routes.into_iter().flatten();
+        routes.filter(is_carried).copied().collect()
+    }
+
     /// What the workers need of a session.
     pub(super) fn entry(&self, live: &Live) -> SessionEntry {
         let session = &live.session;
@@ -225,7 +241,7 @@ impl Control {
             )
                 .into(),
             peer_teid: session.sgw_u.teid,
-            framed: Vec::new(),
+            framed: self.framed(live),
             group: self.group(live),
             ambr: session.ambr,
             is_isolated: self.is_isolated(session.imsi),

@@ -15,5 +15,6 @@ mod notify;
 pub(crate) mod plane;
 mod rates;
 mod restart;
+mod routes;
 mod sessions;
 mod user_plane;

@@ -111,6 +111,7 @@ impl Plane {
             access: AccessId(tenant.0),
             addresses: UeAddresses::V4V6(ue4(own), ue6(own)),
             framed: Vec::new(),
+            is_suspended: false,
             group: GroupId::default(),
             ambr: None,
             teid: Teid::new(1 << 20 | slot).unwrap(),

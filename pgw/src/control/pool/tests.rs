@@ -19,6 +19,7 @@ fn pool(prefix: &str, change: impl FnOnce(&mut ApnConfig)) -> AddressPool {
     };
     AddressPool::new(&Access {
         tenant: TenantId(0),
+        routes: alloc::collections::BTreeMap::new(),
         pool_v6: config.pool_v6.map(ends),
         first: bits(prefix.first()),
         last: bits(prefix.last()),
