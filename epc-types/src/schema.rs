@@ -14,6 +14,28 @@ pub struct Ipv4(());
 #[derive(Debug)]
 pub struct Ipv6(());
 
+/// Stands for an IPv6 prefix of 64 bits where a schema is derived.
+#[derive(Debug)]
+pub struct Ipv6Prefix64(());
+
+impl JsonSchema for Ipv6Prefix64 {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Ipv6Prefix64".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "pattern": "^[0-9a-fA-F:]+/64$",
+            "examples": ["2001:db8:0:1::/64"],
+        })
+    }
+}
+
 macro_rules! address {
     ($($name:ident: $format:literal;)*) => {
         $(

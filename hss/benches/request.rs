@@ -45,6 +45,7 @@ fn sim(n: u64) -> Made<SubscriberImport> {
             apn: "bench.corp".parse()?,
             pdn: PdnKind::V4,
             static_ip: None,
+            static_ipv6: None,
             ambr,
             qci: Qci(9),
             arp: Arp {

@@ -2,9 +2,11 @@
 
 use alloc::vec::Vec;
 
-use heiiki_types::Record;
+use heiiki_types::{Now, Record};
 
-use crate::auc::sqn::{Counter, Epoch, Mark, RESTORED_EPOCHS};
+use crate::auc::sqn::{
+    Counter, Epoch, Mark, RESTORED_EPOCHS, RESTORED_EPOCHS_MAX, RESTORED_SECONDS_PER_EPOCH,
+};
 use crate::cut::{Cut, CutId};
 use crate::equipment::{Binding, Entry};
 use crate::event::Event;
@@ -43,6 +45,9 @@ impl From<Unreadable> for Trouble {
 const DAMAGED: &str = "a row cannot be read: restore the store from a backup and start with \
                        `hss serve --restored`, or run the version that wrote it";
 
+const OLDER: &str = "the store is older than what ran here last: sequence numbers would be issued \
+                     twice. If it was restored from a backup, start with `hss serve --restored`";
+
 const fn unreadable(table: Table, why: &'static str) -> Event {
     Event::StoreUnreadable {
         table: table.number(),
@@ -50,26 +55,14 @@ const fn unreadable(table: Table, why: &'static str) -> Event {
     }
 }
 
-/// The epoch of this start, from the row of the last one.
-pub(crate) fn next_epoch(value: &[u8], ahead: u64) -> Result<Epoch, Event> {
-    let meta: MetaRow =
-        row::decode(value).map_err(|Unreadable| unreadable(Table::Meta, DAMAGED))?;
-    if !meta.is_compatible() {
-        let why = "the store counts its sequence numbers in another way: run the version that \
-                   wrote it";
-        return Err(unreadable(Table::Meta, why));
-    }
-    Ok(Epoch(meta.epoch.0.saturating_add(ahead)))
-}
-
 impl Hss {
     /// Takes the next rows, ordered by table and key over all parts. Anything that cannot be read
     /// refuses the whole store: half of one would let a cut SIM back in.
-    pub(crate) fn load_part(&mut self, records: Vec<Record>) -> Result<(), Event> {
+    pub(crate) fn load_part(&mut self, now: Now, records: Vec<Record>) -> Result<(), Event> {
         for record in records {
             let epoch = match self.loading {
                 Loading::Epoch(epoch) => epoch,
-                Loading::Empty => self.first_row(&record)?,
+                Loading::Empty => self.first_row(now, &record)?,
             };
             let table = record.table;
             self.load_row(epoch, record)
@@ -87,13 +80,30 @@ impl Hss {
         Ok(())
     }
 
-    /// How many epochs this start is ahead of the last one.
-    pub(crate) const fn epochs_ahead(&self) -> u64 {
-        if self.is_restored() {
-            RESTORED_EPOCHS
-        } else {
-            1
+    /// The epoch of this start, from the row of the last one. After a restore it is far ahead: by a
+    /// fixed step, by the age of the backup, and beyond every epoch that is known from elsewhere.
+    pub(crate) fn next_epoch(&self, now: Now, value: &[u8]) -> Result<Epoch, Event> {
+        let meta = MetaRow::read(value).map_err(|Unreadable| unreadable(Table::Meta, DAMAGED))?;
+        if !meta.is_compatible() {
+            let why = "the store counts its sequence numbers in another way: run the version that \
+                       wrote it";
+            return Err(unreadable(Table::Meta, why));
         }
+        let last = meta.epoch.0;
+        if !self.is_restored() {
+            if self.known_epoch > last {
+                return Err(unreadable(Table::Meta, OLDER));
+            }
+            return Ok(Epoch(last.saturating_add(1)));
+        }
+        let micros = now.wall.as_unix_micros();
+        let age = meta
+            .at
+            .map_or(0, |at| micros.saturating_sub(at.as_unix_micros()));
+        let age = age / 1_000_000 / RESTORED_SECONDS_PER_EPOCH;
+        let ahead = RESTORED_EPOCHS + age.min(RESTORED_EPOCHS_MAX);
+        let beyond = self.known_epoch.saturating_add(1);
+        Ok(Epoch(last.saturating_add(ahead).max(beyond)))
     }
 
     /// All rows are read. Tells the epoch of this start.
@@ -105,14 +115,13 @@ impl Hss {
     }
 
     /// The epoch's row comes first, by the number of its table.
-    fn first_row(&mut self, record: &Record) -> Result<Epoch, Event> {
+    fn first_row(&mut self, now: Now, record: &Record) -> Result<Epoch, Event> {
         if record.table != Table::Meta.number() || record.key != META_KEY {
             let why = "the store has rows but no epoch: sequence numbers could be issued twice; \
                        restore the store from a backup and start with `hss serve --restored`";
             return Err(unreadable(Table::Meta, why));
         }
-        let ahead = self.epochs_ahead();
-        let epoch = next_epoch(record.value.as_deref().unwrap_or_default(), ahead)?;
+        let epoch = self.next_epoch(now, record.value.as_deref().unwrap_or_default())?;
         self.loading = Loading::Epoch(epoch);
         Ok(epoch)
     }
@@ -231,7 +240,7 @@ impl Hss {
         key: &[u8],
         value: &[u8],
     ) -> Result<(), Trouble> {
-        let mut row: SubscriberRow<'_> = row::decode(value)?;
+        let row = SubscriberRow::read(value)?;
         let sealed = self.vault.sealed_of(row.key, row.sealed);
         let subscriber = NewSubscriber {
             imsi: row::imsi_of(key)?,
@@ -242,7 +251,7 @@ impl Hss {
             tenant: row.tenant,
             group: row.group,
             profile: row.profile,
-            static_ips: core::mem::take(&mut row.static_ips),
+            static_ips: row.addresses(),
             state: row.state,
         };
         self.subscribers.insert(subscriber)?.ok_or(Unreadable)?;

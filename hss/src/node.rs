@@ -207,6 +207,10 @@ pub struct Hss {
     pub(crate) rotation: Rotation,
     /// The store was restored from a backup: this start jumps far ahead.
     restored: bool,
+    /// The highest epoch that is known to have been in force, wherever that is known from.
+    pub(crate) known_epoch: u64,
+    /// After a restore: who has been told of it.
+    pub(crate) told_of_restore: BTreeSet<String>,
     pub(crate) phase: Phase,
     pub(crate) loading: Loading,
     pub(crate) epoch: Epoch,
@@ -277,6 +281,8 @@ impl Hss {
             vault: Vault::new(&StoreKeys::random(&mut rng.fork("store key"))),
             rotation: Rotation::default(),
             restored: false,
+            known_epoch: 0,
+            told_of_restore: BTreeSet::new(),
             phase: Phase::New,
             loading: Loading::default(),
             epoch: Epoch::default(),
@@ -321,10 +327,20 @@ impl Hss {
     }
 
     /// Tells it that its store was restored from a backup, so that vectors may have been made since
-    /// that it knows nothing of: the next start raises the epoch by [`RESTORED_EPOCHS`](crate::auc::sqn::RESTORED_EPOCHS) at once.
+    /// that it knows nothing of: the next start raises the epoch far ahead, and tells every MME
+    /// that registrations may be lost.
     #[must_use]
     pub const fn after_restore(mut self) -> Self {
         self.restored = true;
+        self
+    }
+
+    /// Tells it the highest epoch that is known to have been in force beside what its store says:
+    /// a store that is older was restored, and is refused without
+    /// [`after_restore`](Self::after_restore).
+    #[must_use]
+    pub const fn with_known_epoch(mut self, epoch: u64) -> Self {
+        self.known_epoch = epoch;
         self
     }
 
@@ -385,6 +401,9 @@ impl Hss {
         });
         self.endpoint.start(now.at);
         self.take_up_orders();
+        if self.restored {
+            self.tell_of_restore(now);
+        }
         if self.shared.is_some() {
             self.join(now);
             self.take_up_bulks(now.at);
@@ -426,6 +445,9 @@ impl Hss {
                 EndpointOutput::PeerOpen { conn, host, realm } => {
                     self.peers.opened(&self.config.peers, conn, &host, &realm);
                     self.send_parked(now, &host);
+                    if self.restored {
+                        self.tell_peer_of_restore(now, &host, &realm);
+                    }
                     let (address, tls) = (self.peers.address(conn), self.peers.is_tls(conn));
                     self.tell(Event::PeerUp {
                         host,

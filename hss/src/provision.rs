@@ -1,16 +1,18 @@
 //! Taking subscribers into the store.
 
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use heiiki_types::{CallId, HttpResponse, Now, PersistSeq};
 
 use crate::auc::sqn::{Counter, Sqn};
+use crate::equipment::Binding;
 use crate::event::Event;
 use crate::node::{Hss, Phase};
 use crate::storage::Deferred;
 use crate::subscriber::import::{self, ImportError, ImportFault, SubscriberImport};
 use crate::subscriber::row::{self, Table};
-use crate::subscriber::{Change, NewSubscriber, RowIx};
+use crate::subscriber::{Change, NewSubscriber, ProfileOptions, RowIx, State};
 
 /// Rows of an import that go to the disk as one batch.
 const IMPORT_BATCH: u32 = 1_024;
@@ -219,6 +221,40 @@ impl Hss {
         let seq = self.write_row(ix);
         self.profile_changed(now, imsi, before.as_ref());
         seq
+    }
+
+    /// Takes everything from a terminated SIM but its IMSI, its tenant and its state: what is left
+    /// keeps its bar and its sequence numbers in force. `None` when it is not terminated.
+    pub(crate) fn erase(&mut self, now: Now, ix: RowIx) -> Option<Taken> {
+        let subscriber = self.subscribers.get(ix)?;
+        if subscriber.state != State::Terminated {
+            return None;
+        }
+        let own = self.subscribers.own_of(subscriber);
+        let row = SubscriberImport {
+            amf: [0; 2],
+            msisdn: None,
+            group: String::new(),
+            apns: Vec::new(),
+            ue_ambr: import::NO_AMBR,
+            options: ProfileOptions::default(),
+            ..own
+        };
+        let key = row::imsi_key(row.imsi);
+        if let Some(subscriber) = self.subscribers.get_mut(ix) {
+            subscriber.set_gateways(Vec::new());
+            self.journal.delete(Table::Gateway, key);
+        }
+        self.set_binding(ix, Binding::Any);
+        // The keys of `row` are blank.
+        let change = Change {
+            row,
+            with_secrets: true,
+        };
+        Some(Taken {
+            seq: self.change(now, ix, &change),
+            ..Taken::default()
+        })
     }
 
     fn take_in(&mut self, row: &SubscriberImport) -> Option<RowIx> {

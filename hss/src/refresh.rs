@@ -147,7 +147,7 @@ impl Hss {
 
     /// A SIM's own row: it is new here, or was changed by another front end.
     fn take_subscriber(&mut self, key: &[u8], value: &[u8]) -> Result<(State, Mark), Unreadable> {
-        let row: SubscriberRow<'_> = row::decode(value)?;
+        let row = SubscriberRow::read(value)?;
         if let Ok(ix) = self.loaded(key) {
             let sealed = self.vault.sealed_of(row.key, row.sealed);
             let sealed = sealed.map_err(|NoKey| Unreadable)?;

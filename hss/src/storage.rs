@@ -22,7 +22,7 @@ use crate::admin::Refusal;
 use crate::auc::sqn::{Epoch, Mark};
 use crate::cut::CutId;
 use crate::event::Event;
-use crate::load::{Loading, next_epoch};
+use crate::load::Loading;
 use crate::node::{Hss, Output, Phase};
 use crate::s6a::Waiting;
 use crate::subscriber::RowIx;
@@ -157,10 +157,10 @@ impl Hss {
     pub(crate) fn handle_storage(&mut self, now: Now, input: StorageInput) {
         match input {
             StorageInput::Loading(records) if self.phase == Phase::Loading => {
-                self.take_part(records);
+                self.take_part(now, records);
             }
             StorageInput::Loaded(records) if self.phase == Phase::Loading => {
-                if self.take_part(records) {
+                if self.take_part(now, records) {
                     if self.shared.is_some() {
                         self.take_early(now);
                         self.serve(now);
@@ -251,8 +251,8 @@ impl Hss {
     }
 
     /// Takes rows of the store; false when it is refused.
-    fn take_part(&mut self, records: Vec<Record>) -> bool {
-        let taken = self.load_part(records);
+    fn take_part(&mut self, now: Now, records: Vec<Record>) -> bool {
+        let taken = self.load_part(now, records);
         if let Err(event) = taken {
             self.phase = Phase::Refusing;
             self.tell(event);
@@ -272,7 +272,7 @@ impl Hss {
         self.phase = Phase::RaisingEpoch;
         let high = u32::try_from(epoch.0).unwrap_or(u32::MAX);
         self.sessions = SessionIds::new(&*self.config.origin_host, high);
-        let meta = row::MetaRow::new(epoch);
+        let meta = row::MetaRow::new(epoch, now.wall);
         // Whether the key fits a store that others use is seen when it is read.
         if self.shared.is_none() || epoch == Epoch(1) {
             let check = self.vault.current();
@@ -291,7 +291,7 @@ impl Hss {
         let meta = self.shared.as_mut().and_then(|s| s.meta.take());
         let raised = match meta {
             None => Ok(Epoch(1)),
-            Some(value) => next_epoch(&value, self.epochs_ahead()),
+            Some(value) => self.next_epoch(now, &value),
         };
         match raised {
             Ok(epoch) => {

@@ -367,8 +367,11 @@ pub(super) fn subscribed(apn: file::SubscribedApn, ambr: Ambr) -> SubscribedApn 
     };
     SubscribedApn {
         apn: apn.apn,
-        pdn: heiiki_hss::PdnKind::V4,
+        pdn: apn
+            .static_ipv6
+            .map_or(heiiki_hss::PdnKind::V4, |_| heiiki_hss::PdnKind::V4V6),
         static_ip: apn.static_ip,
+        static_ipv6: apn.static_ipv6,
         ambr,
         qci: apn.qci,
         arp,

@@ -50,6 +50,7 @@ enum Command {
     History(History),
     Add(write::Add),
     Set(write::Set),
+    Erase(write::Erase),
     Import(import::Import),
     Export(export::Export),
 }
@@ -227,6 +228,7 @@ pub(super) fn execute(command: SubscriberCommand) -> Outcome {
         Command::History(args) => history(&args),
         Command::Add(args) => write::add(&args),
         Command::Set(args) => write::set(&args),
+        Command::Erase(args) => write::erase(&args),
         Command::Import(args) => import::execute(&args),
         Command::Export(args) => export::execute(&args),
     }
@@ -299,10 +301,11 @@ fn show_value(subscriber: &Value, json: bool) -> Outcome {
         .into_iter()
         .flatten()
     {
-        let address = match apn.get("static_ip").filter(|a| !a.is_null()) {
-            Some(address) => format!(", always {}", plain(address)),
-            None => String::new(),
-        };
+        let own = ["static_ip", "static_ipv6"].map(|name| apn.get(name));
+        let mut address = String::new();
+        for own in own.into_iter().flatten().filter(|a| !a.is_null()) {
+            let _ = write!(address, ", always {}", plain(own));
+        }
         row("apn", format!("{}{address}", member(apn, "apn")));
     }
     if let Some(location) = subscriber.get("location").filter(|l| !l.is_null()) {

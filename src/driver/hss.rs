@@ -16,6 +16,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::admin::{Admin, Events};
+use super::epoch_file;
 use super::hss_store::Store;
 use super::listen::{StartError, listen};
 use super::runtime::Runtime;
@@ -106,7 +107,14 @@ impl HssServer {
             .map_err(no_sockets)?;
         let waiting = Waiting::<Hss>::on(&reactor);
         let inbox = waiting.inbox();
+        let epoch_beside = setup.shared.is_none().then(|| setup.store.clone());
         let storage = Store::open(&setup.store, setup.shared, &inbox)?;
+        let known_epoch = match &epoch_beside {
+            Some(store) => {
+                epoch_file::read(store).map_err(|e| StartError::new("store", store.display(), e))?
+            }
+            None => 0,
+        };
         let tap = StreamTap {
             taps: setup.taps,
             local: s6a_address,
@@ -130,6 +138,7 @@ impl HssServer {
             sctp: sctp.associations,
             audit: audit.clone(),
             storage,
+            epoch_beside,
             calls,
             events,
             gateways: setup.gateways,
@@ -137,8 +146,9 @@ impl HssServer {
             sink,
             tap,
         };
-        let mut machine =
-            Hss::new(setup.config, rng, setup.tokens).with_store_keys(&setup.store_keys);
+        let mut machine = Hss::new(setup.config, rng, setup.tokens)
+            .with_store_keys(&setup.store_keys)
+            .with_known_epoch(known_epoch);
         if setup.restored {
             machine = machine.after_restore();
         }
@@ -225,6 +235,8 @@ struct Router {
     sctp: Option<Associations>,
     audit: Option<AuditLog>,
     storage: Store,
+    /// The store whose epoch is kept beside it.
+    epoch_beside: Option<PathBuf>,
     calls: Admin,
     events: Events,
     gateways: BTreeMap<String, http::Target>,
@@ -309,6 +321,12 @@ impl Side<Hss> for Router {
             }
             Output::Shared(output) => self.storage.share(output),
             Output::Event(event) => {
+                if let (heiiki_hss::Event::Serving { epoch, .. }, Some(store)) =
+                    (&event, &self.epoch_beside)
+                    && let Err(error) = epoch_file::write(store, *epoch)
+                {
+                    tracing::warn!(%error, "the epoch cannot be kept beside the store");
+                }
                 if let Some(audit) = &self.audit
                     && let Some(note) = Note::of(&event)
                 {

@@ -8,6 +8,7 @@
 mod access;
 mod admin;
 pub mod audit;
+mod epoch_file;
 mod hss;
 mod hss_store;
 mod listen;

@@ -166,6 +166,7 @@ impl Builder {
             apns: vec![SubscribedApn {
                 apn: access.apn.clone(),
                 static_ip: None,
+                static_ipv6: None,
                 qci: Qci(9),
             }],
             secrets: None,

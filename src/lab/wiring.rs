@@ -334,8 +334,11 @@ fn import(sim: &Sim, secrets: &Secrets) -> SubscriberImport {
             .iter()
             .map(|a| heiiki_hss::SubscribedApn {
                 apn: a.apn.clone(),
-                pdn: heiiki_hss::PdnKind::V4,
+                pdn: a
+                    .static_ipv6
+                    .map_or(heiiki_hss::PdnKind::V4, |_| heiiki_hss::PdnKind::V4V6),
                 static_ip: a.static_ip,
+                static_ipv6: a.static_ipv6,
                 ambr: sim.ambr,
                 qci: a.qci,
                 arp: Arp {

@@ -306,6 +306,8 @@ pub struct SubscribedApn {
     pub apn: Apn,
     /// The address that the SIM always gets.
     pub static_ip: Option<Ipv4Addr>,
+    /// The IPv6 prefix of 64 bits that the SIM always gets; it then gets both families.
+    pub static_ipv6: Option<Prefix>,
     /// The class of its default bearer.
     pub qci: Qci,
 }

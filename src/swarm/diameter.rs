@@ -320,6 +320,7 @@ fn row(imsi: &str) -> Option<SubscriberImport> {
             apn: "corp.acme".parse().ok()?,
             pdn: heiiki_hss::PdnKind::V4,
             static_ip: None,
+            static_ipv6: None,
             ambr,
             qci: Qci(9),
             arp: Arp {

@@ -21,6 +21,7 @@ fn an_unknown_access_point_is_refused() {
         sim.apns.push(SubscribedApn {
             apn: "ghost".parse().unwrap(),
             static_ip: None,
+            static_ipv6: None,
             qci: Qci(9),
         });
     };

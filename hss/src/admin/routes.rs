@@ -113,6 +113,16 @@ pub(crate) const ROUTES: &[Route] = &[
     .headers(&[IF_MATCH])
     .answers::<Detail<'static>>()
     .fails(&[404, 412, 422]),
+    Route::delete(
+        "/v1/subscribers/{imsi}",
+        "erase_subscriber",
+        Hss::delete_subscriber,
+    )
+    .does("Erase a terminated SIM: what is left is that its IMSI is terminated")
+    .role(Role::Provision)
+    .headers(&[IF_MATCH])
+    .with_status(&[204])
+    .fails(&[404, 409, 412]),
     Route::post("/v1/subscribers/{imsi}/suspend", "suspend", |hss, call| {
         hss.give_order(call, Verb::Suspend)
     })

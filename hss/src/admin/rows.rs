@@ -5,7 +5,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::net::Ipv4Addr;
 
-use heiiki_types::{Ambr, Apn, Arp, Imsi, Key128, Msisdn, Qci, from_hex};
+use heiiki_types::{Ambr, Apn, Arp, Imsi, Key128, Msisdn, Prefix, Qci, from_hex};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 use zeroize::Zeroize;
@@ -56,6 +56,9 @@ pub(crate) struct NewApn {
     /// The address that this SIM always gets.
     #[schemars(with = "Option<heiiki_types::schema::Ipv4>")]
     static_ip: Option<Ipv4Addr>,
+    /// The IPv6 prefix of 64 bits that this SIM always gets.
+    #[schemars(with = "Option<heiiki_types::schema::Ipv6Prefix64>")]
+    static_ipv6: Option<Prefix>,
     /// The bandwidth of all of the SIM's non-GBR bearers there; that of the UE.
     ambr: Option<Ambr>,
     /// The class of the default bearer; 9.
@@ -191,6 +194,7 @@ impl NewApn {
             apn: self.apn,
             pdn: self.pdn,
             static_ip: self.static_ip,
+            static_ipv6: self.static_ipv6,
             ambr: self.ambr.unwrap_or(ue),
             qci: self.qci.unwrap_or(QCI),
             arp: self.arp.unwrap_or(ARP),

@@ -126,6 +126,21 @@ impl Hss {
         self.write(call, imsi, change)
     }
 
+    /// Erases a terminated SIM. Given again it changes nothing.
+    pub(super) fn delete_subscriber(
+        &mut self,
+        call: &Call<'_>,
+    ) -> Result<Option<HttpResponse>, Refusal> {
+        let imsi = call.imsi()?;
+        self.check_conditions(call, imsi)?;
+        self.check_store()?;
+        let ix = self.subscribers.find(imsi).ok_or(Refusal::NoSubscriber)?;
+        let taken = self.erase(call.now, ix).ok_or(Refusal::NotTerminated)?;
+        let response = HttpResponse::new(204, Vec::new());
+        self.reply_when_durable(call.now, call.id, &taken, response);
+        Ok(None)
+    }
+
     fn write(
         &mut self,
         call: &Call<'_>,

@@ -37,6 +37,13 @@ pub const LEAD: u64 = 256;
 /// [`DELTA`].
 pub const RESTORED_EPOCHS: u64 = 4_096;
 
+/// A start after a restore is further ahead by one epoch for so many seconds as the backup is old:
+/// restored a second time, later, the same backup goes on above the numbers of the first time.
+pub const RESTORED_SECONDS_PER_EPOCH: u64 = 30;
+
+/// The most epochs that age adds, a year's: still within [`DELTA`].
+pub const RESTORED_EPOCHS_MAX: u64 = (DELTA / LEAD) - 2 * RESTORED_EPOCHS;
+
 /// A sequence number, 48 bits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Sqn(u64);

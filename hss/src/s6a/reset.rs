@@ -1,7 +1,8 @@
 //! Reset, TS 29.272 §5.2.4.1: the HSS tells MMEs that it may have lost registrations.
 //!
 //! It is sent after a loss of data or a restore from a backup, never after an ordinary start: every
-//! UE concerned registers anew, and that is a load. Requests to different MMEs, and for different
+//! UE concerned registers anew, and that is a load. A start after a restore sends it by itself, also
+//! to peers that connect later and that the backup does not know. Requests to different MMEs, and for different
 //! prefixes, leave one after the other with a pause between them.
 
 use alloc::collections::BTreeMap;
@@ -10,7 +11,7 @@ use alloc::vec::Vec;
 
 use heiiki_diameter::s6a::{ResetRequest, UserId};
 use heiiki_diameter::{AnswerResult, Message};
-use heiiki_types::Now;
+use heiiki_types::{Instant, Now};
 
 use super::errands::{Errand, Reset};
 use crate::event::{Answered, Event};
@@ -45,13 +46,7 @@ impl Hss {
                 if self.resets.len() >= self.config.limits.waiting {
                     break;
                 }
-                let reset = Reset {
-                    node: node.clone(),
-                    prefix: prefix.clone(),
-                };
-                self.journal.put(Table::Reset, reset.key(), &reset);
-                let tag = self.resets.add(reset);
-                self.resets.again(tag, at);
+                self.add_reset(node.clone(), prefix.clone(), at);
                 at += self.config.timers.reset;
                 count += 1;
             }
@@ -59,6 +54,40 @@ impl Hss {
         self.tell(Event::ResetBegun { requests: count });
         self.send_due_resets(now);
         count
+    }
+
+    fn add_reset(&mut self, node: ServingNode, prefix: String, at: Instant) {
+        let reset = Reset { node, prefix };
+        self.journal.put(Table::Reset, reset.key(), &reset);
+        let tag = self.resets.add(reset);
+        self.resets.again(tag, at);
+    }
+
+    /// The store was restored from a backup: the MMEs that it knows hear of it now, one by one.
+    pub(crate) fn tell_of_restore(&mut self, now: Now) {
+        let known = self.known_nodes();
+        self.told_of_restore.extend(known.into_keys());
+        self.begin_reset(now, &[]);
+    }
+
+    /// A peer that the backup knows nothing of has connected after a restore: it may serve SIMs
+    /// that came since.
+    pub(crate) fn tell_peer_of_restore(&mut self, now: Now, host: &str, realm: &str) {
+        if !self.told_of_restore.insert(host.to_ascii_lowercase())
+            || self.resets.len() >= self.config.limits.waiting
+        {
+            return;
+        }
+        let node = ServingNode {
+            host: String::from(host),
+            realm: String::from(realm),
+            via: String::from(host),
+        };
+        let before = u32::try_from(self.resets.len()).unwrap_or(u32::MAX);
+        let pause = self.config.timers.reset.saturating_mul(before);
+        self.add_reset(node, String::new(), now.at + pause);
+        self.tell(Event::ResetBegun { requests: 1 });
+        self.send_due_resets(now);
     }
 
     /// The MMEs of all locations, and all connected peers, by name.

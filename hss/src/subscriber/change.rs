@@ -2,7 +2,7 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::net::Ipv4Addr;
+use core::net::IpAddr;
 
 use heiiki_types::{Apn, Imsi, Key128};
 
@@ -28,7 +28,7 @@ pub(crate) struct Change {
 
 impl Subscribers {
     /// Whose the static address is.
-    pub(crate) fn owner_of(&self, tenant: &str, apn: &Apn, address: Ipv4Addr) -> Option<Imsi> {
+    pub(crate) fn owner_of(&self, tenant: &str, apn: &Apn, address: IpAddr) -> Option<Imsi> {
         let tenant = *self.tenant_numbers.get(tenant)?;
         let ix = self.addresses.owner(tenant, apn, address)?;
         Some(self.get(ix)?.imsi)
@@ -43,7 +43,7 @@ impl Subscribers {
         let own: Vec<_> = self
             .apns(subscriber)
             .into_iter()
-            .filter_map(|a| Some((a.apn, a.static_ip?)))
+            .flat_map(|a| a.static_addresses().map(move |ip| (a.apn.clone(), ip)))
             .collect();
         for (apn, address) in own {
             if enter {

@@ -4,18 +4,18 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
-use core::net::Ipv4Addr;
+use core::net::IpAddr;
 
-use heiiki_types::{Ambr, Apn, Imsi, Key128, Msisdn};
+use heiiki_types::{Ambr, Apn, Imsi, Key128, Msisdn, Prefix};
 
-use super::{ApnSubscription, Profile, ProfileOptions, State, SubscribedApn, Subscribers};
+use super::{ApnSubscription, PdnKind, Profile, ProfileOptions, State, SubscribedApn, Subscribers};
 use crate::auc::sqn::Sqn;
 
 /// The most access points that one SIM may have.
 const APNS_MAX: usize = 50;
 
 /// What a SIM without a profile may send and receive.
-pub(super) const NO_AMBR: Ambr = Ambr {
+pub(crate) const NO_AMBR: Ambr = Ambr {
     uplink_bps: 0,
     downlink_bps: 0,
 };
@@ -73,10 +73,10 @@ impl SubscriberImport {
     }
 
     /// Its own addresses, by the position of the access point.
-    pub(crate) fn static_ips(&self) -> Vec<(u8, Ipv4Addr)> {
+    pub(crate) fn static_ips(&self) -> Vec<(u8, IpAddr)> {
         let entries = (0..).zip(&self.apns);
         entries
-            .filter_map(|(n, e)| Some((n, e.static_ip?)))
+            .flat_map(|(n, e)| e.static_addresses().map(move |ip| (n, ip)))
             .collect()
     }
 }
@@ -102,10 +102,14 @@ pub enum ImportFault {
         /// The access point.
         apn: Apn,
         /// The address.
-        address: Ipv4Addr,
+        address: IpAddr,
         /// Whose it is.
         by: Imsi,
     },
+    /// The static IPv6 prefix is not one of 64 bits.
+    NotAPrefix64(Prefix),
+    /// The SIM has a static IPv6 prefix where it gets IPv4 alone.
+    NoIpv6(Apn),
     /// The store is full.
     StoreFull,
     /// The SIM is new, and the row has no keys.
@@ -127,6 +131,15 @@ impl fmt::Display for ImportFault {
             Self::StaticAddressTaken { apn, address, by } => write!(
                 f,
                 "the static address {address} at {apn} belongs to {by}: choose another"
+            ),
+            Self::NotAPrefix64(prefix) => write!(
+                f,
+                "the static IPv6 prefix {prefix} is not one of 64 bits, such as 2001:db8:0:1::/64"
+            ),
+            Self::NoIpv6(apn) => write!(
+                f,
+                "the SIM has a static IPv6 prefix at {apn} and gets IPv4 alone there: let `pdn` be \
+                 `v6`, `v4_v6` or `v4_or_v6`"
             ),
             Self::NoSecrets => f.write_str(
                 "the store has no such SIM, and the row has no keys: add `k`, and `opc` or `op`",
@@ -197,13 +210,19 @@ pub(crate) fn check<'a>(
             if !apns.insert(&entry.apn) {
                 fault(ImportFault::DuplicateApn(entry.apn.clone()));
             }
-            let Some(address) = entry.static_ip else {
-                continue;
-            };
-            let key = (row.tenant.as_str(), &entry.apn, address);
-            if let Some(by) = addresses.insert(key, row.imsi) {
-                let apn = entry.apn.clone();
-                fault(ImportFault::StaticAddressTaken { apn, address, by });
+            if let Some(prefix) = entry.static_ipv6 {
+                if prefix.length() != 64 || prefix.is_ipv4() {
+                    fault(ImportFault::NotAPrefix64(prefix));
+                } else if entry.pdn == PdnKind::V4 {
+                    fault(ImportFault::NoIpv6(entry.apn.clone()));
+                }
+            }
+            for address in entry.static_addresses() {
+                let key = (row.tenant.as_str(), &entry.apn, address);
+                if let Some(by) = addresses.insert(key, row.imsi) {
+                    let apn = entry.apn.clone();
+                    fault(ImportFault::StaticAddressTaken { apn, address, by });
+                }
             }
         }
     }
@@ -217,10 +236,8 @@ pub(crate) fn clashes<'a>(
 ) -> Vec<ImportError> {
     let mut errors = Vec::new();
     for (index, row) in import {
-        for entry in &row.apns {
-            let Some(address) = entry.static_ip else {
-                continue;
-            };
+        let own = row.apns.iter();
+        for (entry, address) in own.flat_map(|e| e.static_addresses().map(move |a| (e, a))) {
             let owner = store.owner_of(&row.tenant, &entry.apn, address);
             if let Some(by) = owner.filter(|by| *by != row.imsi) {
                 errors.push(ImportError {
@@ -241,6 +258,7 @@ pub(crate) fn clashes<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use core::net::Ipv4Addr;
     use heiiki_types::{Arp, Qci};
 
     pub(crate) fn row(imsi: &str) -> SubscriberImport {
@@ -259,8 +277,9 @@ mod tests {
             group: String::new(),
             apns: alloc::vec![SubscribedApn {
                 apn: "corp.acme".parse().unwrap(),
-                pdn: crate::subscriber::PdnKind::V4,
+                pdn: PdnKind::V4,
                 static_ip: None,
+                static_ipv6: None,
                 ambr,
                 qci: Qci(9),
                 arp: Arp {
@@ -293,7 +312,7 @@ mod tests {
         let apn = rows[0].apns[0].apn.clone();
         let taken = ImportFault::StaticAddressTaken {
             apn: apn.clone(),
-            address: Ipv4Addr::new(10, 0, 0, 9),
+            address: Ipv4Addr::new(10, 0, 0, 9).into(),
             by: rows[0].imsi,
         };
         assert_eq!(

@@ -13,7 +13,9 @@ use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr};
 
 use heiiki_diameter::s6a::PgwIdentity;
-use heiiki_types::{Ambr, Apn, Arp, Imei, Imsi, Msisdn, PersistSeq, PlmnId, Qci, Rng, WallTime};
+use heiiki_types::{
+    Ambr, Apn, Arp, Imei, Imsi, Msisdn, PersistSeq, PlmnId, Prefix, Qci, Rng, WallTime,
+};
 
 use crate::auc::milenage::Milenage;
 use crate::auc::sqn::Counter;
@@ -51,6 +53,9 @@ pub struct SubscribedApn {
     /// The address that this SIM always gets.
     #[schemars(with = "Option<heiiki_types::schema::Ipv4>")]
     pub static_ip: Option<Ipv4Addr>,
+    /// The IPv6 prefix of 64 bits that this SIM always gets.
+    #[schemars(with = "Option<heiiki_types::schema::Ipv6Prefix64>")]
+    pub static_ipv6: Option<Prefix>,
     /// The bandwidth of all of the SIM's non-GBR bearers there.
     pub ambr: Ambr,
     /// The class of the default bearer.
@@ -85,6 +90,14 @@ pub struct Location {
     pub purged: bool,
     /// The equipment, if the MME told.
     pub imei: Option<Imei>,
+}
+
+impl SubscribedApn {
+    /// The addresses that this SIM always gets there; of an IPv6 prefix the first one.
+    pub(crate) fn static_addresses(&self) -> impl Iterator<Item = IpAddr> + use<> {
+        let v6 = self.static_ipv6.map(Prefix::first);
+        self.static_ip.map(IpAddr::V4).into_iter().chain(v6)
+    }
 }
 
 impl Location {
@@ -136,7 +149,7 @@ struct Rare {
     standing: Standing,
     isolation: Option<Isolation>,
     /// Static addresses, by the position of the access point in the profile.
-    static_ips: Vec<(u8, Ipv4Addr)>,
+    static_ips: Vec<(u8, IpAddr)>,
     /// In which equipment the SIM may be.
     binding: Binding,
     /// The gateways that the MME has chosen, by access point.
@@ -255,11 +268,26 @@ impl Subscriber {
         self.rare.get_or_insert_default().isolation = Some(isolation);
     }
 
-    /// The address that the SIM always gets at the access point of this position of its profile.
+    /// The addresses that the SIM always gets at the access point of this position of its profile;
+    /// of an IPv6 prefix the first one.
+    pub(crate) fn static_ips(&self, position: usize) -> impl Iterator<Item = IpAddr> {
+        let ips = self.rare.as_ref().map_or(&[][..], |r| &r.static_ips);
+        let own = ips.iter().filter(move |(p, _)| usize::from(*p) == position);
+        own.map(|(_, ip)| *ip)
+    }
+
+    /// The IPv4 address among them.
     pub(crate) fn static_ip(&self, position: usize) -> Option<Ipv4Addr> {
-        let ips = &self.rare.as_ref()?.static_ips;
-        let found = ips.iter().find(|(p, _)| usize::from(*p) == position);
-        found.map(|(_, ip)| *ip)
+        self.static_ips(position).find_map(|ip| match ip {
+            IpAddr::V4(ip) => Some(ip),
+            IpAddr::V6(_) => None,
+        })
+    }
+
+    /// The IPv6 prefix among them.
+    pub(crate) fn static_ipv6(&self, position: usize) -> Option<Prefix> {
+        let v6 = self.static_ips(position).find(IpAddr::is_ipv6)?;
+        Prefix::new(v6, 64).ok()
     }
 
     /// In which equipment the SIM may be.
@@ -304,6 +332,6 @@ pub(crate) struct NewSubscriber<'a> {
     pub(crate) group: &'a str,
     /// A [`Profile`], as [`row::encode`] writes it.
     pub(crate) profile: &'a [u8],
-    pub(crate) static_ips: Vec<(u8, Ipv4Addr)>,
+    pub(crate) static_ips: Vec<(u8, IpAddr)>,
     pub(crate) state: State,
 }

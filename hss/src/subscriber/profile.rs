@@ -1,6 +1,7 @@
 //! What an MME is told of a subscriber, TS 29.272 §7.3.2.
 
-use core::net::{IpAddr, Ipv4Addr};
+use alloc::vec::Vec;
+use core::net::IpAddr;
 
 use heiiki_diameter::s6a::{
     ApnConfiguration, ApnConfigurationProfile, PdnType, ServiceSelection, SubscriptionData,
@@ -28,7 +29,8 @@ pub(crate) fn subscription_data(store: &Subscribers, subscriber: &Subscriber) ->
     let apns = entries.map(|(context, (position, entry))| {
         let gateways = subscriber.gateways();
         let gateway = gateways.iter().find(|g| g.apn == entry.apn);
-        configuration(context, entry, subscriber.static_ip(position), gateway)
+        let own = subscriber.static_ips(position).collect();
+        configuration(context, entry, own, gateway)
     });
     let barred = profile.barring != 0;
     SubscriptionData {
@@ -52,7 +54,7 @@ pub(crate) fn subscription_data(store: &Subscribers, subscriber: &Subscriber) ->
 fn configuration(
     context: u32,
     entry: &ApnSubscription,
-    static_ip: Option<Ipv4Addr>,
+    served_party_ips: Vec<IpAddr>,
     gateway: Option<&Gateway>,
 ) -> ApnConfiguration {
     ApnConfiguration {
@@ -64,7 +66,7 @@ fn configuration(
             PdnKind::V4V6 => PdnType::V4V6,
             PdnKind::V4OrV6 => PdnType::V4orV6,
         },
-        served_party_ips: static_ip.into_iter().map(IpAddr::V4).collect(),
+        served_party_ips,
         qci: entry.qci,
         arp: entry.arp,
         ambr: Some(entry.ambr),

@@ -33,9 +33,9 @@ impl Subscribers {
         let Some(subscriber) = self.get_mut(ix) else {
             return Err(Unreadable);
         };
-        if !row.static_ips.is_empty() || subscriber.rare.is_some() {
-            let rare = subscriber.rare.get_or_insert_default();
-            rare.static_ips.clone_from(&row.static_ips);
+        let own = row.addresses();
+        if !own.is_empty() || subscriber.rare.is_some() {
+            subscriber.rare.get_or_insert_default().static_ips = own;
         }
         subscriber.msisdn = row.msisdn;
         subscriber.tenant = tenant;
@@ -57,6 +57,6 @@ impl Subscribers {
             && subscriber.amf == row.amf
             && self.tenant_name(subscriber.tenant) == row.tenant
             && self.group_name(subscriber) == row.group
-            && rare.map_or(&[][..], |r| &r.static_ips) == row.static_ips.as_slice()
+            && rare.map_or(&[][..], |r| &r.static_ips) == row.addresses().as_slice()
     }
 }

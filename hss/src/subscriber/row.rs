@@ -5,9 +5,9 @@
 //! themselves.
 
 use alloc::vec::Vec;
-use core::net::Ipv4Addr;
+use core::net::{IpAddr, Ipv4Addr};
 
-use heiiki_types::{Imsi, Msisdn};
+use heiiki_types::{Imsi, Msisdn, Prefix64, WallTime};
 use serde::{Deserialize, Serialize};
 
 use super::{Location, Standing, State};
@@ -106,11 +106,36 @@ pub(crate) struct MetaRow {
     pub(crate) epoch: Epoch,
     /// The lead that the marks of this store count on.
     lead: u64,
+    /// When the epoch was raised; none in stores that were written before this was kept.
+    pub(crate) at: Option<WallTime>,
+}
+
+/// The same without the time, as stores have it that were written before.
+#[derive(serde::Deserialize)]
+struct TimelessMetaRow {
+    epoch: Epoch,
+    lead: u64,
 }
 
 impl MetaRow {
-    pub(crate) const fn new(epoch: Epoch) -> Self {
-        Self { epoch, lead: LEAD }
+    pub(crate) const fn new(epoch: Epoch, at: WallTime) -> Self {
+        Self {
+            epoch,
+            lead: LEAD,
+            at: Some(at),
+        }
+    }
+
+    /// Reads either form.
+    pub(crate) fn read(octets: &[u8]) -> Result<Self, Unreadable> {
+        decode(octets).or_else(|Unreadable| {
+            let TimelessMetaRow { epoch, lead } = decode(octets)?;
+            Ok(Self {
+                epoch,
+                lead,
+                at: None,
+            })
+        })
     }
 
     /// Whether marks of this store mean what this build takes them to mean.
@@ -139,6 +164,54 @@ pub(crate) struct SubscriberRow<'a> {
     pub(crate) state: State,
     /// Counts unless the row of [`Table::Mark`] is higher.
     pub(crate) mark: Mark,
+    /// IPv6 prefixes of 64 bits, as `static_ips`.
+    pub(crate) static_prefixes: Vec<(u8, Prefix64)>,
+}
+
+/// The same as it was before there were prefixes.
+#[derive(serde::Deserialize)]
+struct OlderSubscriberRow<'a> {
+    key: KeyId,
+    sealed: &'a [u8],
+    amf: [u8; 2],
+    msisdn: Option<Msisdn>,
+    tenant: &'a str,
+    group: &'a str,
+    #[serde(borrow)]
+    profile: &'a [u8],
+    static_ips: Vec<(u8, Ipv4Addr)>,
+    state: State,
+    mark: Mark,
+}
+
+impl<'a> SubscriberRow<'a> {
+    /// Reads either form.
+    pub(crate) fn read(octets: &'a [u8]) -> Result<Self, Unreadable> {
+        decode(octets).or_else(|Unreadable| {
+            let row: OlderSubscriberRow<'a> = decode(octets)?;
+            Ok(Self {
+                key: row.key,
+                sealed: row.sealed,
+                amf: row.amf,
+                msisdn: row.msisdn,
+                tenant: row.tenant,
+                group: row.group,
+                profile: row.profile,
+                static_ips: row.static_ips,
+                state: row.state,
+                mark: row.mark,
+                static_prefixes: Vec::new(),
+            })
+        })
+    }
+
+    /// The static addresses, of a prefix the first one.
+    pub(crate) fn addresses(&self) -> Vec<(u8, IpAddr)> {
+        let v4 = self.static_ips.iter().map(|(n, ip)| (*n, IpAddr::V4(*ip)));
+        let v6 = self.static_prefixes.iter();
+        v4.chain(v6.map(|(n, prefix)| (*n, IpAddr::V6(prefix.address(0)))))
+            .collect()
+    }
 }
 
 #[derive(Serialize, serde::Deserialize)]
@@ -212,6 +285,18 @@ mod tests {
         let mut newer = row;
         newer[0] = 3;
         assert!(decode::<StateRow>(&newer).is_err());
+    }
+
+    #[test]
+    fn the_row_of_the_epoch_is_read_with_and_without_its_time() {
+        let at = WallTime::from_unix_micros(1_790_000_000_000_000);
+        let row = encode(&MetaRow::new(Epoch(7), at));
+        let read = MetaRow::read(&row).ok().unwrap();
+        assert_eq!((read.epoch, read.at), (Epoch(7), Some(at)));
+        let read = MetaRow::read(&[2, 7, 0x80, 2]).ok().unwrap();
+        assert_eq!((read.epoch, read.at), (Epoch(7), None));
+        assert!(read.is_compatible());
+        assert!(MetaRow::read(&row[..2]).is_err());
     }
 
     #[test]

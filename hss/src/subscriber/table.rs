@@ -5,7 +5,9 @@ use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use heiiki_types::{Imsi, PersistSeq};
+use core::net::IpAddr;
+
+use heiiki_types::{Imsi, PersistSeq, Prefix64};
 
 use super::addresses::Addresses;
 use super::index::Index;
@@ -164,6 +166,7 @@ impl Subscribers {
         epoch: Epoch,
     ) -> SubscriberRow<'a> {
         let rare = subscriber.rare.as_ref();
+        let own = rare.map_or(&[][..], |r| &r.static_ips).iter();
         SubscriberRow {
             key: vault.id_of(&subscriber.sealed),
             sealed: subscriber.sealed.octets(),
@@ -172,7 +175,19 @@ impl Subscribers {
             tenant: self.tenant_name(subscriber.tenant),
             group: self.group_name(subscriber),
             profile: self.profiles.key(subscriber.profile).unwrap_or_default(),
-            static_ips: rare.map_or_else(Vec::new, |r| r.static_ips.clone()),
+            static_ips: own
+                .clone()
+                .filter_map(|(n, ip)| match ip {
+                    IpAddr::V4(ip) => Some((*n, *ip)),
+                    IpAddr::V6(_) => None,
+                })
+                .collect(),
+            static_prefixes: own
+                .filter_map(|(n, ip)| match ip {
+                    IpAddr::V4(_) => None,
+                    IpAddr::V6(ip) => Some((*n, Prefix64::of(*ip))),
+                })
+                .collect(),
             state: subscriber.state,
             mark: subscriber.counter.peek(epoch),
         }
@@ -189,6 +204,7 @@ impl Subscribers {
                 apn: apn.apn.clone(),
                 pdn: apn.pdn,
                 static_ip: subscriber.static_ip(position),
+                static_ipv6: subscriber.static_ipv6(position),
                 ambr: apn.ambr,
                 qci: apn.qci,
                 arp: apn.arp,

@@ -103,7 +103,7 @@ fn every_refusal_says_what_to_do() {
         ),
         (Method::Get, "/v1/cuts/1".into(), b"", 404, "no_such_cut"),
         (Method::Get, "/v1/cuts/x".into(), b"", 404, "no_such_cut"),
-        (Method::Delete, known.clone(), b"", 405, "wrong_method"),
+        (Method::Delete, known.clone(), b"", 409, "not_terminated"),
         (Method::Get, verb("suspend"), b"", 405, "wrong_method"),
         (Method::Post, verb("explode"), ORDER, 404, "no_such_path"),
         (Method::Post, verb("suspend"), b"", 400, "bad_request"),

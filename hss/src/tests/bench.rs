@@ -73,6 +73,7 @@ pub(super) fn row(n: u32) -> SubscriberImport {
             apn: "corp.acme".parse().unwrap(),
             pdn: crate::subscriber::PdnKind::V4,
             static_ip: None,
+            static_ipv6: None,
             ambr,
             qci: Qci(9),
             arp: Arp {

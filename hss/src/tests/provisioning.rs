@@ -197,6 +197,101 @@ fn a_static_address_is_free_again_once_its_sim_has_another() {
     assert_eq!(status, 422, "that one is taken too");
 }
 
+/// Goal: a static IPv6 prefix is one SIM's alone, is told to its MME, and is there after a start.
+#[test]
+fn a_static_ipv6_prefix_is_kept_told_and_unique() {
+    let mut bench = Bench::new();
+    let apns = |apn: Value| json!({ "apns": [apn] });
+    let with = |pdn: &str, prefix: &str| {
+        apns(
+            json!({ "apn": "corp.acme", "pdn": pdn, "static_ip": "10.1.2.9",
+            "static_ipv6": prefix }),
+        )
+    };
+    let patch =
+        |bench: &mut Bench, n: u32, body: &Value| call(bench, Method::Patch, &path(n), &[], body);
+    for (pdn, prefix, why) in [
+        ("v4", "2001:db8:0:1::/64", "gets IPv4 alone"),
+        ("v6", "2001:db8::/48", "is not one of 64 bits"),
+        ("v6", "10.0.0.0/24", "is not one of 64 bits"),
+    ] {
+        let (status, refused, _) = patch(&mut bench, 1, &with(pdn, prefix));
+        assert_eq!(status, 422, "{refused}");
+        assert!(refused.to_string().contains(why), "{why}: {refused}");
+    }
+    let conn = bench.connect(MME1);
+    let (status, shown, _) = patch(&mut bench, 1, &with("v4_v6", "2001:db8:0:1::/64"));
+    assert_eq!(status, 200, "{shown}");
+    assert_eq!(shown["apns"][0]["static_ipv6"], "2001:db8:0:1::/64");
+    let (status, refused, _) = patch(&mut bench, 2, &with("v6", "2001:db8:0:1::/64"));
+    assert_eq!(status, 422);
+    assert!(
+        refused.to_string().contains(&imsi(1).to_string()),
+        "{refused}"
+    );
+    let told: [core::net::IpAddr; 2] = [
+        "10.1.2.9".parse().unwrap(),
+        "2001:db8:0:1::".parse().unwrap(),
+    ];
+    for round in 0..2 {
+        let conn = if round == 0 {
+            conn
+        } else {
+            bench.connect(MME1)
+        };
+        let answer = bench.update(conn, 1);
+        let profile = answer.subscription.unwrap().apn_profile.unwrap();
+        assert_eq!(profile.apns[0].served_party_ips, told, "round {round}");
+        bench.crash();
+    }
+    let free = apns(json!({ "apn": "corp.acme" }));
+    assert_eq!(patch(&mut bench, 1, &free).0, 200);
+    let mut second = with("v6", "2001:db8:0:1::/64");
+    second["apns"][0]["static_ip"] = Value::Null;
+    assert_eq!(patch(&mut bench, 2, &second).0, 200, "free again");
+    bench.crash();
+    assert_eq!(patch(&mut bench, 1, &second).0, 422, "after a start too");
+}
+
+/// Goal: of a SIM that was erased nothing is left but that it is terminated, after a start too.
+#[test]
+fn a_terminated_sim_can_be_erased() {
+    let mut bench = Bench::new();
+    call(&mut bench, Method::Put, &path(50), &[], &subscription());
+    let erase = |bench: &mut Bench| call(bench, Method::Delete, &path(50), &[], &Value::Null);
+    let (status, refused, _) = erase(&mut bench);
+    assert_eq!(
+        (status, &refused["error"]["code"]),
+        (409, &json!("not_terminated"))
+    );
+    bench.verb(50, "terminate");
+    assert_eq!(erase(&mut bench).0, 204);
+    assert_eq!(erase(&mut bench).0, 204, "again");
+    let missing = call(&mut bench, Method::Delete, &path(77), &[], &Value::Null);
+    assert_eq!(missing.0, 404);
+    for round in 0..2 {
+        let shown = bench.get(&path(50));
+        assert_eq!(
+            (
+                &shown["state"],
+                &shown["group"],
+                &shown["msisdn"],
+                &shown["apns"]
+            ),
+            (&json!("terminated"), &json!(""), &Value::Null, &json!([])),
+            "round {round}"
+        );
+        let conn = bench.connect(MME1);
+        let request = bench.air(conn, 50);
+        let answer = bench.ask_vectors(conn, &request);
+        assert_eq!(answer.result, heiiki_diameter::s6a::USER_UNKNOWN);
+        bench.crash();
+    }
+    // Its address is free, and its keys open nothing.
+    let (status, shown, _) = call(&mut bench, Method::Put, &path(51), &[], &subscription());
+    assert_eq!(status, 201, "{shown}");
+}
+
 #[test]
 fn other_keys_take_effect_and_numbers_go_on() {
     let mut bench = Bench::new();

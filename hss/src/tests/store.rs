@@ -4,7 +4,7 @@ use super::bench::*;
 use crate::auc::sqn::{LEAD, RESTORED_EPOCHS};
 use crate::{Event, Hss, Input, StoreKeys};
 use core::time::Duration;
-use heiiki_diameter::AnswerResult;
+use heiiki_diameter::{AnswerResult, CommandCode};
 use heiiki_types::{ConnId, Key256, StorageInput};
 
 fn keys(current: u8, previous: &[u8]) -> StoreKeys {
@@ -85,13 +85,20 @@ fn rows_are_sealed_with_a_new_key_while_the_hss_serves() {
     bench.one_sqn(conn, 1);
 }
 
+/// Connects an MME, which hears of the restore first.
+fn connect_after_restore(bench: &mut Bench) -> ConnId {
+    let conn = bench.connect(MME1);
+    assert_eq!(bench.receive(conn).command, CommandCode::RESET);
+    conn
+}
+
 #[test]
 fn a_restored_store_is_far_ahead() {
     let mut bench = Bench::new();
     let conn = bench.connect(MME1);
     let last = (0..10).map(|_| bench.one_sqn(conn, 1)).last().unwrap();
     bench.restart_with(Hss::after_restore);
-    let conn = bench.connect(MME1);
+    let conn = connect_after_restore(&mut bench);
     let next = bench.one_sqn(conn, 1);
     assert!(next.seq() >= RESTORED_EPOCHS * LEAD, "{last:?} {next:?}");
     assert!(next.seq() < (1 << 20) + 2 * LEAD + 10);
@@ -100,6 +107,85 @@ fn a_restored_store_is_far_ahead() {
     let conn = bench.connect(MME1);
     let after = bench.one_sqn(conn, 1);
     assert!(after.seq() > next.seq() && after.seq() < next.seq() + 2 * LEAD);
+}
+
+/// Goal: one backup restored again and again never leads to numbers that were used after an earlier
+/// time, whether the clock tells or the epoch that is known from elsewhere.
+#[test]
+fn a_backup_restored_twice_goes_on_above_the_first_time() {
+    for by_clock in [true, false] {
+        let mut bench = Bench::new();
+        let conn = bench.connect(MME1);
+        bench.one_sqn(conn, 1);
+        let backup = bench.disk.rows.clone();
+        let mut last = 0;
+        for _ in 0..4 {
+            bench.disk.rows.clone_from(&backup);
+            let known = bench.hss.epoch.0;
+            if by_clock {
+                bench.advance(Duration::from_secs(61));
+                bench.restart_with(Hss::after_restore);
+            } else {
+                bench.restart_with(|hss| hss.after_restore().with_known_epoch(known));
+            }
+            let conn = connect_after_restore(&mut bench);
+            for _ in 0..LEAD {
+                let seq = bench.one_sqn(conn, 1).seq();
+                assert!(seq > last, "{seq} after {last}");
+                last = seq;
+            }
+        }
+        assert!(last < crate::auc::sqn::DELTA, "a USIM takes it: {last}");
+    }
+}
+
+/// Goal: a store that is older than what ran last is not served as if nothing were.
+#[test]
+fn an_older_store_is_refused_unless_it_is_said_to_be_restored() {
+    let mut bench = Bench::new();
+    let backup = bench.disk.rows.clone();
+    bench.crash();
+    let known = bench.hss.epoch.0;
+    bench.restart_with(|hss| hss.with_known_epoch(known));
+    assert!(bench.hss.is_serving(), "the one that ran last");
+    let known = bench.hss.epoch.0;
+    bench.disk.rows.clone_from(&backup);
+    bench.restart_with(|hss| hss.with_known_epoch(known));
+    assert!(!bench.hss.is_serving());
+    let told =
+        |e: &Event| matches!(e, Event::StoreUnreadable { why, .. } if why.contains("--restored"));
+    assert!(bench.events.iter().any(told));
+    bench.restart_with(|hss| hss.with_known_epoch(known).after_restore());
+    assert!(bench.hss.is_serving());
+}
+
+/// Goal: after a restore every MME hears a reset, one by one: those of the backup by the start
+/// itself, others when they connect, each once; and none after an ordinary start.
+#[test]
+fn after_a_restore_mmes_are_told_by_the_start_itself() {
+    let resets = |bench: &mut Bench, conn: ConnId| {
+        core::iter::from_fn(|| bench.try_receive(conn))
+            .filter(|m| m.command == CommandCode::RESET && m.flags.request)
+            .count()
+    };
+    let mut bench = Bench::new();
+    let one = bench.connect(MME1);
+    bench.attach(one, 1);
+    bench.crash();
+    let one = bench.connect(MME1);
+    bench.advance(Duration::from_secs(5));
+    assert_eq!(resets(&mut bench, one), 0, "an ordinary start");
+    bench.restart_with(Hss::after_restore);
+    let (two, one) = (bench.connect(MME2), bench.connect(MME1));
+    // The known one is told at once; the other one after the pause.
+    assert_eq!(resets(&mut bench, one), 1);
+    assert_eq!(resets(&mut bench, two), 0, "paced");
+    bench.advance(Duration::from_secs(2));
+    assert_eq!(resets(&mut bench, two), 1);
+    bench.hang_up(two);
+    let two = bench.connect(MME2);
+    bench.advance(Duration::from_millis(500));
+    assert!(resets(&mut bench, two) <= 1, "at most the one not answered");
 }
 
 #[test]

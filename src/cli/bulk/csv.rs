@@ -99,7 +99,7 @@ impl Head {
 /// The fields of a row, by column.
 #[derive(Default)]
 struct Cells<'a> {
-    cells: [Option<&'a str>; 24],
+    cells: [Option<&'a str>; 25],
     faults: Faults,
 }
 
@@ -204,6 +204,7 @@ impl<'a> Cells<'a> {
         let count = apns.len();
         let pdn = self.list(Column::Pdn, count, true);
         let address = self.list(Column::StaticIp, count, false);
+        let prefix = self.list(Column::StaticIpv6, count, false);
         let qci = self.list(Column::Qci, count, true);
         let arp = self.list(Column::Arp, count, true);
         let uplink = self.list(Column::ApnUplink, count, true);
@@ -213,6 +214,8 @@ impl<'a> Cells<'a> {
             let at = |list: &[Option<&'a str>]| list.get(place).copied().flatten();
             apn.pdn = at(&pdn);
             apn.static_ip = self.part(Column::StaticIp, at(&address), "write an IPv4 address");
+            let want = "write an IPv6 prefix such as 2001:db8:0:1::/64";
+            apn.static_ipv6 = self.part(Column::StaticIpv6, at(&prefix), want);
             apn.qci = self.part(Column::Qci, at(&qci), "write a number from 1 to 255");
             apn.arp = self.arp(at(&arp));
             let uplink = self.rate(Column::ApnUplink, at(&uplink));

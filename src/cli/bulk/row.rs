@@ -3,7 +3,7 @@
 use core::net::Ipv4Addr;
 
 use heiiki_hss::State;
-use heiiki_types::{Ambr, Apn, Imsi, Msisdn};
+use heiiki_types::{Ambr, Apn, Imsi, Msisdn, Prefix};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -27,6 +27,8 @@ pub(super) struct RowApn<'a> {
     pub(super) pdn: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) static_ip: Option<Ipv4Addr>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) static_ipv6: Option<Prefix>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) ambr: Option<Ambr>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -78,10 +78,10 @@ fn a_card_tool_s_file_is_taken_too() {
 #[test]
 fn every_column_of_our_own_form() {
     let text = format!(
-        "imsi\tk\top\tamf\tsqn\tmsisdn\ttenant\tgroup\tapn\tpdn\tstatic_ip\tqci\tarp\tapn_uplink\t\
+        "imsi\tk\top\tamf\tsqn\tmsisdn\ttenant\tgroup\tapn\tpdn\tstatic_ip\tstatic_ipv6\tqci\tarp\tapn_uplink\t\
          apn_downlink\tuplink\tdownlink\tbarring\taccess_restriction\tperiodic_update_s\tstate\n\
          001010000000002\t{K}\t{OPC}\tb9b9\t00000000ff20\t+819011112222\tblue\tphones\ta.corp b.corp\t\
-         v4\t- 10.0.0.2\t9 5\t8/+/- 1\t1000\t2Mbps\t1Gbps\t50Mbps\t2\t4\t3600\tstandby\n"
+         v4_v6\t- 10.0.0.2\t2001:db8:0:1::/64\t9 5\t8/+/- 1\t1000\t2Mbps\t1Gbps\t50Mbps\t2\t4\t3600\tstandby\n"
     );
     let taken = csv(&text);
     assert_eq!(taken.bad, [""; 0]);
@@ -94,8 +94,8 @@ fn every_column_of_our_own_form() {
         "imsi": "001010000000002", "k": K, "op": OPC, "amf": "b9b9", "sqn": 65312,
         "msisdn": "819011112222", "tenant": "blue", "group": "phones",
         "apns": [
-            { "apn": "a.corp", "pdn": "v4", "qci": 9, "arp": arp(8, true, false), "ambr": ambr },
-            { "apn": "b.corp", "pdn": "v4", "static_ip": "10.0.0.2", "qci": 5,
+            { "apn": "a.corp", "pdn": "v4_v6", "static_ipv6": "2001:db8:0:1::/64", "qci": 9, "arp": arp(8, true, false), "ambr": ambr },
+            { "apn": "b.corp", "pdn": "v4_v6", "static_ip": "10.0.0.2", "qci": 5,
               "arp": arp(1, false, true), "ambr": ambr },
         ],
         "ue_ambr": { "uplink_bps": 1_000_000_000, "downlink_bps": 50_000_000 },

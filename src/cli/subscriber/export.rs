@@ -46,7 +46,7 @@ enum Form {
 }
 
 /// The columns of an export; an import has the same names.
-const HEAD: &str = "imsi,msisdn,tenant,group,state,amf,apn,pdn,static_ip,qci,arp,apn_uplink,\
+const HEAD: &str = "imsi,msisdn,tenant,group,state,amf,apn,pdn,static_ip,static_ipv6,qci,arp,apn_uplink,\
                     apn_downlink,apn_charging_characteristics,uplink,downlink,barring,\
                     access_restriction,periodic_update_s,charging_characteristics";
 
@@ -153,6 +153,7 @@ fn csv(row: &Value) -> String {
         member("/apn"),
         member("/pdn"),
         member("/static_ip"),
+        member("/static_ipv6"),
         member("/qci"),
         arp,
         member("/ambr/uplink_bps"),

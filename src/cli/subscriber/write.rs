@@ -5,14 +5,15 @@ use std::path::PathBuf;
 
 use clap::Args;
 use heiiki_hss::auc::offline::Operator;
-use heiiki_types::{Apn, HttpRequest, Imsi, Method, Msisdn, to_hex};
+use heiiki_types::{Apn, HttpRequest, Imsi, Method, Msisdn, Prefix, to_hex};
 use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 
 use super::{connect, show_value};
 use crate::cli::aka;
 use crate::cli::client::ServerArgs;
-use crate::cli::failure::{Failure, Outcome};
+use crate::cli::failure::{Exit, Failure, Outcome};
+use crate::cli::out;
 
 /// Add one subscriber
 ///
@@ -83,6 +84,10 @@ struct Parts {
     /// The address that the SIM always gets at the first access point
     #[arg(long, value_name = "ADDRESS", requires = "apn")]
     static_ip: Option<Ipv4Addr>,
+    /// The IPv6 prefix of 64 bits that the SIM always gets at the first access point, which then
+    /// has both families
+    #[arg(long, value_name = "PREFIX", requires = "apn")]
+    static_ipv6: Option<Prefix>,
     /// The bandwidth of all bearers from the UE, in bit/s
     #[arg(long, value_name = "BPS", requires = "downlink_bps")]
     uplink_bps: Option<u64>,
@@ -125,7 +130,9 @@ impl Parts {
         set("msisdn", self.msisdn.as_ref().map(|n| json!(n.0)));
         let apns = self.apn.iter().enumerate().map(|(place, apn)| {
             let address = self.static_ip.filter(|_| place == 0);
-            json!({ "apn": apn, "static_ip": address })
+            let prefix = self.static_ipv6.filter(|_| place == 0);
+            let pdn = prefix.map_or("v4", |_| "v4_v6");
+            json!({ "apn": apn, "pdn": pdn, "static_ip": address, "static_ipv6": prefix })
         });
         set("apns", (!self.apn.is_empty()).then(|| apns.collect()));
         let ambr = self.uplink_bps.zip(self.downlink_bps);
@@ -201,4 +208,30 @@ pub(super) fn set(args: &Set) -> Outcome {
     request.body = body(&members, args.key_file.as_ref())?.to_vec();
     let client = connect(&args.server)?;
     show_value(&client.exchange(request)?, args.json)
+}
+
+/// Erase a terminated SIM: its keys, number, group, access points and addresses
+///
+/// That its IMSI is terminated stays in the store, with its certificates.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  hss subscriber terminate 001010000000001 --reason \"contract ended\" --config hss.toml
+  hss subscriber erase 001010000000001 --config hss.toml")]
+pub(super) struct Erase {
+    /// The SIM
+    imsi: Imsi,
+    #[command(flatten)]
+    server: ServerArgs,
+}
+
+pub(super) fn erase(args: &Erase) -> Outcome {
+    let client = connect(&args.server)?;
+    let target = format!("/v1/subscribers/{}", args.imsi);
+    let response = client.call(Method::Delete, &target, Vec::new())?;
+    if response.status != 204 {
+        return Err(client.refused(&response));
+    }
+    out::line(format_args!("{} is erased", args.imsi))?;
+    Ok(Exit::Done)
 }

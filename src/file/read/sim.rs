@@ -281,6 +281,7 @@ impl Row {
         let apns = self.apns.iter().enumerate().map(|(n, apn)| SubscribedApn {
             apn: apn.value.clone(),
             static_ip: static_ip.filter(|_| n == 0),
+            static_ipv6: None,
             qci: self.qci,
         });
         Sim {

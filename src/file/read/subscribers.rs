@@ -4,7 +4,7 @@ use core::net::Ipv4Addr;
 use std::path::Path;
 use std::sync::Arc;
 
-use heiiki_types::{Apn, Imsi, Msisdn, Qci};
+use heiiki_types::{Apn, Imsi, Msisdn, Prefix, Qci};
 
 use super::names::Names;
 use super::sim::{TenantAddress, ambr, amf_and_sqn, secrets};
@@ -85,6 +85,15 @@ fn subscriber(mut table: Table<'_>, seen: &mut Seen) -> Option<Subscriber> {
         let own = TenantAddress(tenant.value.clone(), address.value);
         seen.statics.add(own, &address.place, sink);
     }
+    let static_ipv6 = table.optional::<Prefix>("static_ipv6");
+    if let Some(prefix) = static_ipv6
+        .as_ref()
+        .filter(|p| p.value.is_ipv4() || p.value.length() != 64)
+    {
+        let problem = format!("`{}` is not an IPv6 prefix of 64 bits", prefix.value);
+        let help = "write one such as \"2001:db8:0:1::/64\"";
+        sink.add(prefix.place.mistake(Kind::Value, problem, help));
+    }
     let qci = table.or("qci", Qci(9));
     let ambr = ambr(&mut table);
     let state = table.or("state", SimState::Ready);
@@ -92,6 +101,7 @@ fn subscriber(mut table: Table<'_>, seen: &mut Seen) -> Option<Subscriber> {
     let apns = apns.into_iter().enumerate().map(|(n, apn)| SubscribedApn {
         apn: apn.value,
         static_ip: static_ip.as_ref().map(|s| s.value).filter(|_| n == 0),
+        static_ipv6: static_ipv6.as_ref().map(|s| s.value).filter(|_| n == 0),
         qci,
     });
     Some(Subscriber {
@@ -108,7 +118,7 @@ fn subscriber(mut table: Table<'_>, seen: &mut Seen) -> Option<Subscriber> {
 }
 
 /// The columns of the CSV form: each is the key of the same name.
-const COLUMNS: [&str; 12] = [
+const COLUMNS: [&str; 13] = [
     "imsi",
     "k",
     "opc",
@@ -119,6 +129,7 @@ const COLUMNS: [&str; 12] = [
     "tenant",
     "apn",
     "static_ip",
+    "static_ipv6",
     "qci",
     "state",
 ];

@@ -50,6 +50,7 @@ fn import(n: u32) -> SubscriberImport {
             apn: "red.corp".parse().unwrap(),
             pdn: heiiki_hss::PdnKind::V4,
             static_ip: None,
+            static_ipv6: None,
             ambr,
             qci: Qci(9),
             arp: Arp {
