@@ -34,8 +34,8 @@ use std::time::Instant;
 
 use command::{Folder, binary, run};
 use heiiki_diameter::s6a::{
-    AuthenticationInformationAnswer, CancelLocationAnswer, RAT_TYPE_EUTRAN, USER_UNKNOWN,
-    UpdateLocationAnswer, UpdateLocationRequest, ulr_flags,
+    AuthenticationInformationAnswer, CancelLocationAnswer, InsertSubscriberDataRequest,
+    RAT_TYPE_EUTRAN, USER_UNKNOWN, UpdateLocationAnswer, UpdateLocationRequest, ulr_flags,
 };
 use heiiki_diameter::{AnswerResult, CommandCode, Message};
 use heiiki_hss::auc::milenage::Milenage;
@@ -76,6 +76,14 @@ fn subscribers() -> String {
 }
 
 fn config(database: &str, number: u8) -> String {
+    // The second one speaks TLS with the database.
+    let tls = match number {
+        0 => String::new(),
+        _ => {
+            let ca = std::env::var("HEIIKI_POSTGRES_CA").unwrap();
+            format!("ca = \"{ca}\"\nserver_name = \"localhost\"")
+        }
+    };
     format!(
         r#"origin_host = "hss.{REALM}"
 origin_realm = "{REALM}"
@@ -87,6 +95,7 @@ listen = "127.0.0.1:0"
 [postgres]
 address = "{database}"
 patience = "2s"
+{tls}
 [front_end]
 number = {number}
 of = 2
@@ -142,23 +151,16 @@ impl FrontEnd {
     }
 
     fn order(&self, verb: &str, n: u32) -> command::Done {
+        self.command(&["subscriber", verb, &imsi(n), "--reason", "lost"])
+    }
+
+    /// A command of an operator.
+    fn command(&self, arguments: &[&str]) -> command::Done {
         let url = format!("http://{}", self.served().address("admin"));
         let token = self.folder.path("hss-token");
         let token = token.to_str().unwrap();
-        run(
-            "hss",
-            &[
-                "subscriber",
-                verb,
-                &imsi(n),
-                "--reason",
-                "lost",
-                "--url",
-                &url,
-                "--token-file",
-                token,
-            ],
-        )
+        let server = ["--url", &url, "--token-file", token];
+        run("hss", &[arguments, &server].concat())
     }
 }
 
@@ -169,6 +171,8 @@ struct Mme {
     last: u32,
     /// Cancellations that came meanwhile, answered.
     cancelled: Vec<String>,
+    /// Numbers of the profiles that came meanwhile, answered.
+    inserted: Vec<Option<String>>,
 }
 
 impl Mme {
@@ -183,6 +187,7 @@ impl Mme {
             stream,
             last: 1,
             cancelled: Vec::new(),
+            inserted: Vec::new(),
         };
         let cer = cer(&mme.host, REALM);
         mme.stream.write_all(&cer.encode()).unwrap();
@@ -208,6 +213,14 @@ impl Mme {
     }
 
     fn answer(&mut self, request: &Message) {
+        if let Ok(insert) = InsertSubscriberDataRequest::from_message(request) {
+            let number = insert.subscription.msisdn.map(|n| n.to_string());
+            self.inserted.push(number);
+            let mut answer = request.answer();
+            answer.avps.push(AnswerResult::SUCCESS.to_avp());
+            let _ = self.stream.write_all(&answer.encode());
+            return;
+        }
         if request.command != CommandCode::CANCEL_LOCATION {
             return;
         }
@@ -265,6 +278,15 @@ impl Mme {
             let request = read_message(&mut self.stream).expect("a cancellation");
             self.answer(&request);
         }
+    }
+}
+
+/// Waits until something holds.
+fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(40);
+    while !holds() {
+        assert!(Instant::now() < deadline, "not in time: {what}");
+        std::thread::sleep(Duration::from_millis(200));
     }
 }
 
@@ -435,4 +457,84 @@ fn without_the_database_vectors_are_unavailable_until_it_is_back() {
         std::thread::sleep(Duration::from_millis(100));
     };
     assert!(after > before);
+}
+
+#[test]
+#[ignore = "needs the PostgreSQL server that tests/postgres/with-server starts"]
+fn a_subscription_that_one_changes_counts_at_the_other_and_its_mme_hears_of_it_once() {
+    let database = database("changes");
+    let ends = [
+        FrontEnd::start("changes", &database, 0),
+        FrontEnd::start("changes", &database, 1),
+    ];
+    let mut mme = ends[1].connect("mme1");
+    assert_eq!(mme.update(1), AnswerResult::SUCCESS);
+    let done = ends[0].command(&["subscriber", "set", &imsi(1), "--msisdn", "819000000007"]);
+    assert_eq!(done.code, Some(0), "{}{}", done.out, done.err);
+    while mme.inserted.is_empty() {
+        let request = read_message(&mut mme.stream).expect("the new profile");
+        mme.answer(&request);
+    }
+    let shown = ends[1].command(&["subscriber", "show", &imsi(1)]);
+    assert!(shown.out.contains("819000000007"), "{}", shown.out);
+    // Nothing more comes.
+    std::thread::sleep(Duration::from_secs(8));
+    assert!(mme.vector(1).unwrap().is_ok());
+    assert_eq!(mme.inserted, [Some("819000000007".to_owned())]);
+}
+
+#[test]
+#[ignore = "needs the PostgreSQL server that tests/postgres/with-server starts"]
+fn what_a_killed_front_end_left_is_done_by_the_other() {
+    let database = database("left_over");
+    let mut first = FrontEnd::start("left", &database, 0);
+    let second = FrontEnd::start("left", &database, 1);
+    let mut mme = first.connect("mme1");
+    for n in 1..=3 {
+        assert_eq!(mme.update(n), AnswerResult::SUCCESS);
+    }
+    // Its MME does not answer the cancellation, and the SIM's suspension is to end by itself.
+    let id = imsi(1);
+    let suspend = ["subscriber", "suspend", &id, "--reason", "lost"];
+    first.command(&[&suspend[..], &["--for-seconds", "12"]].concat());
+    let list = first
+        .folder
+        .write("sims.txt", &format!("{}\n{}\n", imsi(2), imsi(3)));
+    let bulk = [
+        "bulk",
+        "suspend",
+        "--imsi-file",
+        &list,
+        "--reason",
+        "stolen",
+    ];
+    first.command(&bulk);
+    let began = Instant::now();
+    first.kill();
+    // The MME turns to the other one, which has its cancellations to send.
+    let mut mme = second.connect("mme1");
+    for n in 1..=3 {
+        mme.expect_cancellation(n);
+        println!(
+            "SIM {n}: cancelled by the other one after {:?}",
+            began.elapsed()
+        );
+    }
+    assert_eq!(mme.update(2), USER_UNKNOWN);
+    assert_eq!(mme.update(1), USER_UNKNOWN);
+    let ended = |n: u32| {
+        let history = second.command(&["subscriber", "history", &imsi(n)]);
+        history.out.matches("expiry").count()
+    };
+    eventually("the end of a suspension", || ended(1) == 1);
+    println!("the suspension for 12 s ended after {:?}", began.elapsed());
+    assert_eq!(mme.update(1), AnswerResult::SUCCESS);
+    let open = || second.command(&["cut", "list", "--open"]).out;
+    eventually("all orders are done", || !open().contains(&imsi(2)));
+    println!("no order is open after {:?}", began.elapsed());
+    // Who comes back finds everything done.
+    first.restart();
+    std::thread::sleep(Duration::from_secs(3));
+    assert_eq!(ended(1), 1);
+    assert_eq!(mme.update(2), USER_UNKNOWN);
 }
