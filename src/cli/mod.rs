@@ -11,6 +11,7 @@
 mod aka;
 mod audit;
 mod bench;
+mod bench_pgw;
 mod bulk;
 mod check;
 mod client;
@@ -62,6 +63,11 @@ pub fn ue_sim_main() -> ExitCode {
 /// The `bench-hss` command.
 pub fn bench_main() -> ExitCode {
     enter(|args| bench::execute(&args))
+}
+
+/// The `bench-pgw` command.
+pub fn bench_pgw_main() -> ExitCode {
+    enter(|args| bench_pgw::execute(&args))
 }
 
 /// The `heiiki-soak` command.

@@ -14,9 +14,9 @@ use tokio::task::JoinHandle;
 use super::admin::{Admin, Events};
 use super::listen::{StartError, listen};
 use super::runtime::Runtime;
-use super::socket::{Sender, Socket};
+use super::socket::{BatchSender, Socket};
 use super::storage::Storage;
-use super::thread::{Inbox, NodeThread, Waiting};
+use super::thread::{Inbox, NodeThread, Outlet, Waiting};
 use super::worker::{WorkerHandle, WorkerThread};
 use super::{Sink, Taps};
 use crate::Link;
@@ -122,15 +122,18 @@ impl PgwServer {
             .spawn(http::serve(admin, admin_tls, handler));
         let router = Router {
             inbox: inbox.clone(),
-            s5c: s5c.sender(Link::S5C, &taps),
+            s5c: s5c
+                .batch_sender(Link::S5C, &taps)
+                .map_err(|e| StartError::new("s5c", s5c_address, e))?,
+            told: vec![false; workers.len()],
             workers: workers.iter().map(WorkerThread::handle).collect(),
             storage,
             calls,
             events,
             sink,
         };
-        let node = router
-            .run(waiting, control)
+        let node = waiting
+            .run("pgw", control, router)
             .map_err(|e| StartError::new("thread", "pgw", e))?;
         let reader = inbox.clone();
         s5c.read("pgw-udp", move |datagram| reader.send(Input::S5c(datagram)))
@@ -187,26 +190,20 @@ impl PgwServer {
 /// Where the outputs of the control plane go.
 struct Router {
     inbox: Inbox<Control>,
-    s5c: Sender,
+    s5c: BatchSender,
     workers: Vec<WorkerHandle>,
+    /// The workers that were given something in this turn.
+    told: Vec<bool>,
     storage: Storage,
     calls: Admin,
     events: Events,
     sink: Sink,
 }
 
-impl Router {
-    fn run(
-        mut self,
-        waiting: Waiting<Control>,
-        control: Control,
-    ) -> std::io::Result<NodeThread<Control>> {
-        waiting.run("pgw", control, move |output| self.route(output))
-    }
-
+impl Outlet<Control> for Router {
     fn route(&mut self, output: Output) {
         match output {
-            Output::S5c(datagram) => self.s5c.send(&datagram),
+            Output::S5c(datagram) => self.s5c.push(&datagram),
             Output::AdminReply { call, response } => self.calls.reply(call, response),
             Output::Storage(output) => {
                 if let Some(input) = self.storage.act(output) {
@@ -218,8 +215,11 @@ impl Router {
                 seq,
                 update,
             } => {
-                if let Some(worker) = self.workers.get(worker) {
-                    worker.update(seq, update);
+                if let (Some(handle), Some(told)) =
+                    (self.workers.get(worker), self.told.get_mut(worker))
+                {
+                    handle.update(seq, update);
+                    *told = true;
                 }
             }
             Output::Event(event) => {
@@ -227,6 +227,15 @@ impl Router {
                 self.events.publish(&entry);
             }
         }
+    }
+
+    fn flush(&mut self) {
+        for (worker, told) in self.workers.iter().zip(&mut self.told) {
+            if core::mem::take(told) {
+                worker.wake();
+            }
+        }
+        self.s5c.flush();
     }
 }
 

@@ -6,7 +6,7 @@ use std::io;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use heiiki_net::udp::{MAX_DATAGRAM, Udp, Waker};
+use heiiki_net::udp::{BatchSocket, MAX_DATAGRAM, Udp, Waker};
 use heiiki_types::Datagram;
 
 use super::Taps;
@@ -46,7 +46,40 @@ impl Sender {
     }
 }
 
+/// Sends from a [`Socket`]'s address, many datagrams at once.
+#[derive(Debug)]
+pub(crate) struct BatchSender {
+    udp: BatchSocket,
+    link: Link,
+    taps: Taps,
+}
+
+impl BatchSender {
+    /// Queues a datagram. What cannot be sent is lost, as any datagram can be.
+    pub(crate) fn push(&mut self, datagram: &Datagram) {
+        let (from, to) = (self.udp.local(), datagram.remote);
+        let payload = &datagram.payload;
+        self.taps
+            .frame(self.link, &Frame::Datagram { from, to, payload });
+        self.udp.push(0, to, 0, &[], payload);
+    }
+
+    /// Sends what was queued.
+    pub(crate) fn flush(&mut self) {
+        self.udp.flush();
+    }
+}
+
 impl Socket {
+    /// The way out for many datagrams, on a link that may have a tap.
+    pub(crate) fn batch_sender(&self, link: Link, taps: &Taps) -> io::Result<BatchSender> {
+        Ok(BatchSender {
+            udp: BatchSocket::beside(&self.udp)?,
+            link,
+            taps: taps.clone(),
+        })
+    }
+
     /// Binds `address`.
     pub(crate) fn bind(address: SocketAddr) -> io::Result<Self> {
         let udp = Arc::new(Udp::bind(address, BUFFER)?);

@@ -121,7 +121,7 @@ where
         self.inbox.clone()
     }
 
-    /// Runs `machine`; `route` gets every output, in order, on the machine's thread.
+    /// Runs `machine`; `outlet` gets every output, in order, on the machine's thread.
     ///
     /// # Errors
     /// When the system has no thread left.
@@ -129,12 +129,12 @@ where
         self,
         name: &str,
         machine: M,
-        route: impl FnMut(M::Output) + Send + 'static,
+        outlet: impl Outlet<M> + Send + 'static,
     ) -> io::Result<NodeThread<M>> {
         let Self { inbox, asked } = self;
         let thread = std::thread::Builder::new()
             .name(name.to_owned())
-            .spawn(move || serve(machine, &asked, route))?;
+            .spawn(move || serve(machine, &asked, outlet))?;
         Ok(NodeThread {
             inbox,
             thread: Some(thread),
@@ -195,29 +195,63 @@ impl<M: Machine> Drop for NodeThread<M> {
     }
 }
 
-fn serve<M: Machine>(mut machine: M, asked: &Receiver<Ask<M>>, mut route: impl FnMut(M::Output)) {
+/// Asks after which the outputs that were held back go: an order to cut waits for no more than these.
+const TURN: usize = 64;
+
+/// Where the outputs of a machine go.
+pub(super) trait Outlet<M: Machine> {
+    /// Takes one output.
+    fn route(&mut self, output: M::Output);
+
+    /// Called when the machine has done all that it was asked, or enough for one turn: what was
+    /// held back, so that much of it goes with one call, is to go now.
+    fn flush(&mut self) {}
+}
+
+impl<M: Machine, F: FnMut(M::Output)> Outlet<M> for F {
+    fn route(&mut self, output: M::Output) {
+        self(output);
+    }
+}
+
+fn serve<M: Machine>(mut machine: M, asked: &Receiver<Ask<M>>, mut outlet: impl Outlet<M>) {
     loop {
         let wait = machine
             .poll_timeout()
             .map(|at| at.since(clock::monotonic()));
         // Without a deadline only an input ends the wait.
-        let next = asked.recv_timeout(wait.unwrap_or(Duration::from_hours(1)));
+        let mut next = asked.recv_timeout(wait.unwrap_or(Duration::from_hours(1)));
+        for left in (0..TURN).rev() {
+            match next {
+                Ok(Ask::Input(input)) => machine.handle_input(clock::now(), input),
+                Ok(Ask::Act(act)) => act(&mut machine, clock::now()),
+                Ok(Ask::Stop) | Err(RecvTimeoutError::Disconnected) => {
+                    outlet.flush();
+                    return;
+                }
+                Err(RecvTimeoutError::Timeout) => break,
+            }
+            drain(&mut machine, &mut outlet);
+            if left == 0 {
+                break;
+            }
+            next = asked.try_recv().map_err(|error| match error {
+                TryRecvError::Empty => RecvTimeoutError::Timeout,
+                TryRecvError::Disconnected => RecvTimeoutError::Disconnected,
+            });
+        }
         let now = clock::now();
-        match next {
-            Ok(Ask::Input(input)) => machine.handle_input(now, input),
-            Ok(Ask::Act(act)) => act(&mut machine, now),
-            Ok(Ask::Stop) | Err(RecvTimeoutError::Disconnected) => return,
-            Err(RecvTimeoutError::Timeout) => {}
-        }
-        while let Some(output) = machine.poll_output() {
-            route(output);
-        }
         if machine.poll_timeout().is_some_and(|at| at <= now.at) {
             machine.handle_timeout(now);
-            while let Some(output) = machine.poll_output() {
-                route(output);
-            }
+            drain(&mut machine, &mut outlet);
         }
+        outlet.flush();
+    }
+}
+
+fn drain<M: Machine>(machine: &mut M, outlet: &mut impl Outlet<M>) {
+    while let Some(output) = machine.poll_output() {
+        outlet.route(output);
     }
 }
 

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 
+use heiiki_gtp::u::G_PDU_HEADER_LEN;
 use heiiki_net::clock;
-use heiiki_net::udp::{Udp, Waker};
+use heiiki_net::udp::{BatchSocket, Incoming, Waker};
 use heiiki_pgw::control::{Control, Input};
 use heiiki_pgw::sgi::{self, Segment};
 use heiiki_pgw::user_plane::{
@@ -19,16 +20,24 @@ use heiiki_types::{Machine as _, Now, Rng};
 
 use super::listen::StartError;
 use super::pgw::thread_name;
-use super::socket::BUFFER;
 use super::thread::Inbox;
 use super::{Sink, Taps};
 use crate::Link;
 use crate::log::{Frame, NodeEvent};
 
-/// Datagrams of one batch.
-const BATCH: usize = 64;
-/// Octets kept for a datagram: an Ethernet payload and what tunnels add.
-const SLOT: usize = 2_048;
+/// Octets of datagrams that the system keeps while the worker's processor is not scheduled: a
+/// virtual one pauses for milliseconds, in which tens of thousands of packets come.
+const RECEIVE_BUFFER: usize = 64 << 20;
+/// Less than this is worth a warning.
+const SMALL_BUFFER: usize = 4 << 20;
+/// Packets that come out of the segment before the worker looks at its socket again.
+const TURN: usize = 1_024;
+/// A sleep as short as this would last longer than it should.
+const SOON: Duration = Duration::from_micros(50);
+/// Signalling belongs to no session.
+const NO_FLOW: u32 = u32::MAX;
+/// How many packets are judged before the worker looks at what it is asked for.
+const LOOK: u32 = 64;
 /// Packets from other workers that may wait for one; more are refused.
 const HANDED_OVER: usize = 4_096;
 
@@ -68,9 +77,15 @@ impl core::fmt::Debug for WorkerHandle {
 }
 
 impl WorkerHandle {
-    /// Hands over a change of the tables; the worker answers the control plane.
+    /// Hands over a change of the tables; the worker answers the control plane. It looks at it
+    /// after the next [`wake`](Self::wake) at the latest.
     pub(crate) fn update(&self, seq: u64, update: Update) {
-        self.ask(Ask::Update { seq, update });
+        let _ = self.asks.send(Ask::Update { seq, update });
+    }
+
+    /// Ends the worker's sleep.
+    pub(crate) fn wake(&self) {
+        self.waker.wake();
     }
 
     /// Acts on the worker's segment, in turn with its packets.
@@ -132,8 +147,9 @@ impl WorkerThread {
         let mut ways = Vec::new();
         let mut asked = Vec::new();
         for worker in &config.workers {
-            let udp = Udp::bind(worker.s5u_local, BUFFER)
+            let udp = BatchSocket::bind(worker.s5u_local, RECEIVE_BUFFER)
                 .map_err(|e| StartError::new("s5u", worker.s5u_local, e))?;
+            say_buffer(&udp);
             let (asks, rx) = channel();
             ways.push(WorkerHandle {
                 asks,
@@ -192,7 +208,7 @@ impl Drop for WorkerThread {
 
 struct Loop {
     index: usize,
-    udp: Udp,
+    udp: BatchSocket,
     waker: Waker,
     packets: Arc<AtomicUsize>,
     stop: Arc<AtomicBool>,
@@ -219,50 +235,66 @@ fn owners(config: &PgwConfig) -> Vec<TenantId> {
     owners.collect()
 }
 
+/// Says what the system gave of the buffer that was asked for.
+fn say_buffer(udp: &BatchSocket) {
+    let (local, octets) = (udp.local(), udp.receive_buffer());
+    if octets < SMALL_BUFFER {
+        tracing::warn!(
+            %local, octets,
+            "the receive buffer is small and packets will be lost in bursts: raise \
+             net.core.rmem_max, or run with CAP_NET_ADMIN"
+        );
+    } else {
+        tracing::info!(%local, octets, "receive buffer for GTP-U");
+    }
+}
+
 impl Loop {
     fn run(mut self) {
-        let mut buffers = vec![vec![0; SLOT]; BATCH];
-        let mut received: Vec<(usize, SocketAddr)> = Vec::with_capacity(BATCH);
+        let mut incoming = Incoming::new();
+        let mut is_busy = false;
         while !self.stop.load(Ordering::Acquire) {
-            let wait = self
-                .segment
-                .poll_timeout()
-                .map(|at| at.since(clock::monotonic()));
-            let wait = wait.unwrap_or(Duration::from_hours(1));
-            if self.udp.wait(&self.waker, Some(wait)).is_err() {
+            // At rest the thread sleeps; with work left it only looks.
+            if !is_busy && self.wait().is_err() {
                 return;
             }
-            let now = clock::now();
-            while let Ok(ask) = self.asked.try_recv() {
-                self.act(now, ask);
+            self.asks();
+            if self.udp.receive(&mut incoming).is_err() {
+                return;
             }
-            loop {
-                self.receive(&mut buffers, &mut received);
-                if received.is_empty() {
-                    break;
-                }
-                self.uplink(clock::now(), &mut buffers, &received);
-                // A cut waits for a batch boundary, not for the end of the traffic; and one UE's
-                // flood uplink does not keep answers from the others.
-                while let Ok(ask) = self.asked.try_recv() {
-                    self.act(clock::now(), ask);
-                }
-                self.answer();
+            is_busy = !incoming.is_empty();
+            if is_busy {
+                self.uplink(&mut incoming);
             }
-            self.answer();
+            self.segment.handle_timeout(clock::now());
+            is_busy |= self.downlink();
+            self.udp.flush();
+            self.notices();
         }
     }
 
-    /// Passes on what the segment and the worker have to say.
-    fn answer(&mut self) {
-        self.segment.handle_timeout(clock::now());
-        self.downlink();
-        self.notices();
+    fn wait(&self) -> std::io::Result<()> {
+        let next = self.segment.poll_timeout();
+        let wait = next.map(|at| at.since(clock::monotonic()));
+        let wait = wait.unwrap_or(Duration::from_hours(1));
+        if wait < SOON {
+            return Ok(());
+        }
+        self.udp.wait(&self.waker, Some(wait))
+    }
+
+    /// Does what other threads have asked for.
+    fn asks(&mut self) {
+        while let Ok(ask) = self.asked.try_recv() {
+            self.act(clock::now(), ask);
+        }
     }
 
     fn act(&mut self, now: Now, ask: Ask) {
         match ask {
             Ask::Update { seq, update } => {
+                // What was let pass before the change has left before it counts.
+                self.udp.flush();
                 let answer = self.worker.handle_update(&update);
                 let ack = Input::WorkerAck {
                     worker: self.index,
@@ -277,87 +309,81 @@ impl Loop {
             Ask::Packet {
                 tenant,
                 origin,
-                packet,
+                mut packet,
             } => {
                 self.packets.fetch_sub(1, Ordering::AcqRel);
-                self.pass_to_ue(now, tenant, origin, packet);
+                self.pass_to_ue(now, tenant, origin, &mut packet);
             }
             Ask::Act(act) => act(&mut self.segment, now),
         }
     }
 
-    /// Takes what has arrived, up to a batch, into the buffers.
-    fn receive(&self, buffers: &mut [Vec<u8>], received: &mut Vec<(usize, SocketAddr)>) {
-        received.clear();
-        for buffer in buffers.iter_mut() {
-            match self.udp.receive(buffer) {
-                Ok(Some(datagram)) => received.push(datagram),
-                Ok(None) | Err(_) => return,
+    /// Judges what has arrived, each packet in the buffer that it arrived in. What others ask for
+    /// is done between two packets: a cut waits for one of them, not for the end of the traffic.
+    fn uplink(&mut self, incoming: &mut Incoming) {
+        let now = clock::now();
+        for (number, (remote, octets)) in (0_u32..).zip(incoming.datagrams()) {
+            if number % LOOK == LOOK - 1 {
+                self.asks();
             }
-        }
-    }
-
-    fn uplink(&mut self, now: Now, buffers: &mut [Vec<u8>], received: &[(usize, SocketAddr)]) {
-        let mut batch: Vec<Uplink<'_>> = buffers
-            .iter_mut()
-            .zip(received)
-            .map(|(buffer, (length, remote))| Uplink {
-                remote: *remote,
-                octets: buffer.get_mut(..*length).unwrap_or_default(),
+            let mut batch = [Uplink {
+                remote,
+                octets,
                 verdict: UplinkVerdict::Unseen,
-            })
-            .collect();
-        self.worker.uplink(now.at, &mut batch, &mut self.replies);
-        let mut hairpins = Vec::new();
-        for item in batch {
-            let part = |range: core::ops::Range<usize>| {
-                item.octets.get(range).unwrap_or_default().to_vec()
-            };
-            match item.verdict {
-                UplinkVerdict::Segment { tenant, packet, .. } => {
-                    let packet = part(packet);
-                    tap_sgi(&self.taps, tenant, true, &packet);
-                    self.segment
-                        .handle_input(now, sgi::Input::Packet { tenant, packet });
-                }
-                UplinkVerdict::Sentinel { access, packet } => {
-                    let packet = part(packet);
-                    if let Some(tenant) = self.owners.get(usize::from(access.0)) {
-                        tap_sgi(&self.taps, *tenant, true, &packet);
-                    }
-                    self.segment
-                        .handle_input(now, sgi::Input::Outside { access, packet });
-                }
-                UplinkVerdict::Ue {
-                    worker,
-                    tenant,
-                    sender,
-                    packet,
-                } => {
-                    hairpins.push((worker, tenant, Origin::Ue { sender }, part(packet)));
-                }
-                UplinkVerdict::Fragments {
-                    tenant, packets, ..
-                } => {
-                    for packet in packets {
-                        tap_sgi(&self.taps, tenant, true, &packet);
-                        self.segment
-                            .handle_input(now, sgi::Input::Packet { tenant, packet });
-                    }
-                }
-                UplinkVerdict::Unseen | UplinkVerdict::Consumed => {}
-            }
+            }];
+            self.worker.uplink(now.at, &mut batch, &mut self.replies);
+            let [item] = batch;
+            self.pass(now, item);
+            self.reply();
         }
-        for (worker, tenant, origin, packet) in hairpins {
-            self.pass_to_worker(now, worker, tenant, origin, packet);
-        }
-        self.reply();
     }
 
     /// Sends what the worker has to say itself.
     fn reply(&mut self) {
         for reply in self.replies.drain(..) {
-            transmit(&self.udp, &self.taps, reply.to, &reply.octets);
+            let (udp, taps) = (&mut self.udp, &self.taps);
+            transmit(udp, taps, NO_FLOW, reply.to, (&[], &reply.octets));
+        }
+    }
+
+    /// Hands on what the worker has let pass.
+    fn pass(&mut self, now: Now, item: Uplink<'_>) {
+        match item.verdict {
+            UplinkVerdict::Segment { tenant, packet, .. } => {
+                let packet = item.octets.get(packet).unwrap_or_default();
+                tap_sgi(&self.taps, tenant, true, packet);
+                self.segment.receive(now, tenant, packet);
+            }
+            UplinkVerdict::Sentinel { access, packet } => {
+                let packet = item.octets.get(packet).unwrap_or_default();
+                if let Some(tenant) = self.owners.get(usize::from(access.0)) {
+                    tap_sgi(&self.taps, *tenant, true, packet);
+                }
+                self.segment.receive_outside(now, access, packet);
+            }
+            UplinkVerdict::Ue {
+                worker,
+                tenant,
+                sender,
+                packet,
+            } => {
+                let origin = Origin::Ue { sender };
+                let packet = item.octets.get_mut(packet).unwrap_or_default();
+                if worker == self.index {
+                    self.pass_to_ue(now, tenant, origin, packet);
+                } else {
+                    self.pass_to_worker(now, worker, tenant, origin, packet.to_vec());
+                }
+            }
+            UplinkVerdict::Fragments {
+                tenant, packets, ..
+            } => {
+                for packet in packets {
+                    tap_sgi(&self.taps, tenant, true, &packet);
+                    self.segment.receive(now, tenant, &packet);
+                }
+            }
+            UplinkVerdict::Unseen | UplinkVerdict::Consumed => {}
         }
     }
 
@@ -369,64 +395,70 @@ impl Loop {
         origin: Origin,
         packet: Vec<u8>,
     ) {
-        if worker == self.index {
-            self.pass_to_ue(now, tenant, origin, packet);
-        } else if let Some(other) = self.others.get(worker)
+        if let Some(other) = self.others.get(worker)
             && !other.packet(tenant, origin, packet)
         {
             self.worker.refuse_handover(now.at);
         }
     }
 
-    /// Gives everything that the segment has to say to its UEs.
-    fn downlink(&mut self) {
+    /// Gives what the segment has to say to its UEs, up to a bound; true if it may have more.
+    fn downlink(&mut self) -> bool {
         let now = clock::now();
-        while let Some(output) = self.segment.poll_output() {
-            match output {
-                sgi::Output::Packet { tenant, packet } => {
+        for _ in 0..TURN {
+            match self.segment.poll_output() {
+                Some(sgi::Output::Packet { tenant, mut packet }) => {
                     tap_sgi(&self.taps, tenant, false, &packet);
-                    self.pass_to_ue(now, tenant, Origin::Segment, packet);
+                    self.pass_to_ue(now, tenant, Origin::Segment, &mut packet);
+                    self.segment.recycle(packet);
                 }
-                sgi::Output::Event(event) => drop((self.sink)(NodeEvent::Segment(event))),
+                Some(sgi::Output::Event(event)) => {
+                    drop((self.sink)(NodeEvent::Segment(event)));
+                }
+                None => return false,
             }
         }
+        true
     }
 
-    fn pass_to_ue(&mut self, now: Now, tenant: TenantId, origin: Origin, mut packet: Vec<u8>) {
+    fn pass_to_ue(&mut self, now: Now, tenant: TenantId, origin: Origin, packet: &mut [u8]) {
         let mut batch = [Downlink {
             tenant,
             origin,
-            packet: &mut packet,
+            packet,
             verdict: DownlinkVerdict::Unseen,
         }];
         self.worker.downlink(now.at, &mut batch);
         let [item] = batch;
         match item.verdict {
-            DownlinkVerdict::Tunnel { peer, header, .. } => {
-                let mut datagram = Vec::with_capacity(header.len() + packet.len());
-                datagram.extend_from_slice(&header);
-                datagram.extend_from_slice(&packet);
-                transmit(&self.udp, &self.taps, peer, &datagram);
-            }
-            DownlinkVerdict::Worker(worker) if worker != self.index => {
-                self.pass_to_worker(now, worker, tenant, origin, packet);
+            DownlinkVerdict::Tunnel { slot, peer, header } => {
+                let (udp, taps) = (&mut self.udp, &self.taps);
+                transmit(udp, taps, slot.0, peer, (&header, item.packet));
             }
             DownlinkVerdict::Fragments {
-                peer, datagrams, ..
+                slot,
+                peer,
+                datagrams,
             } => {
                 for datagram in datagrams {
-                    transmit(&self.udp, &self.taps, peer, &datagram);
+                    let (udp, taps) = (&mut self.udp, &self.taps);
+                    if let Some((header, packet)) = datagram.split_at_checked(G_PDU_HEADER_LEN) {
+                        transmit(udp, taps, slot.0, peer, (header, packet));
+                    }
                 }
             }
-            DownlinkVerdict::Answer(packet) => match origin {
+            DownlinkVerdict::Answer(mut packet) => match origin {
                 Origin::Segment => {
                     tap_sgi(&self.taps, tenant, true, &packet);
-                    self.segment
-                        .handle_input(now, sgi::Input::Packet { tenant, packet });
+                    self.segment.receive(now, tenant, &packet);
                 }
-                Origin::Ue { .. } => self.pass_to_ue(now, tenant, Origin::Gateway, packet),
+                Origin::Ue { .. } => self.pass_to_ue(now, tenant, Origin::Gateway, &mut packet),
                 Origin::Gateway => {}
             },
+            DownlinkVerdict::Worker(worker) if worker != self.index => {
+                let packet = item.packet.to_vec();
+                self.pass_to_worker(now, worker, tenant, origin, packet);
+            }
             _ => {}
         }
     }
@@ -441,11 +473,32 @@ impl Loop {
     }
 }
 
-/// Sends a datagram. What cannot be sent is lost, as any datagram can be.
-fn transmit(udp: &Udp, taps: &Taps, to: SocketAddr, payload: &[u8]) {
-    let from = udp.local();
-    taps.frame(Link::S5U, &Frame::Datagram { from, to, payload });
-    let _ = udp.send(to, payload);
+/// Queues a datagram of a session to leave with the others of this turn. The SGW's network treats
+/// it as the packet inside asks to be treated (RFC 2983, the uniform model).
+fn transmit(
+    udp: &mut BatchSocket,
+    taps: &Taps,
+    flow: u32,
+    to: SocketAddr,
+    (header, packet): (&[u8], &[u8]),
+) {
+    if taps.is_on() {
+        let payload = &[header, packet].concat();
+        let from = udp.local();
+        taps.frame(Link::S5U, &Frame::Datagram { from, to, payload });
+    }
+    let class = if flow == NO_FLOW { 0 } else { class(packet) };
+    udp.push(flow, to, class, header, packet);
+}
+
+/// The DSCP of a packet, in its place in the octet; the two bits for congestion stay with it.
+fn class(packet: &[u8]) -> u8 {
+    let class = match packet {
+        [first, second, ..] if first >> 4 == 4 => *second,
+        [first, second, ..] => first << 4 | second >> 4,
+        _ => 0,
+    };
+    class & 0xfc
 }
 
 fn tap_sgi(taps: &Taps, tenant: TenantId, uplink: bool, packet: &[u8]) {

@@ -464,6 +464,9 @@ pub(crate) fn tenant(tenant: &Tenant) -> TenantConfig {
                         Service::Http => heiiki_pgw::Service::Http,
                         Service::Dns => heiiki_pgw::Service::Dns,
                         Service::Echo => heiiki_pgw::Service::Echo,
+                        Service::Throughput => heiiki_pgw::Service::Throughput,
+                        Service::Voice => heiiki_pgw::Service::Voice,
+                        Service::Plc => heiiki_pgw::Service::Plc,
                     })
                     .collect(),
             })

@@ -170,6 +170,12 @@ pub enum Service {
     Dns,
     /// What came in, on UDP and TCP port 7.
     Echo,
+    /// A sink on TCP and UDP port 9, a source on TCP and UDP port 19.
+    Throughput,
+    /// RTP on UDP port 5004, back to its sender.
+    Voice,
+    /// A controller on UDP port 502 that polls the devices that it has heard.
+    Plc,
 }
 
 /// An access point and what its sessions get.

@@ -112,6 +112,12 @@ pub enum Service {
     Dns,
     /// Echo on TCP and UDP port 7 (RFC 862).
     Echo,
+    /// A sink on TCP and UDP port 9, a source on TCP and UDP port 19.
+    Throughput,
+    /// Sends RTP on UDP port 5004 back to its sender, in its traffic class.
+    Voice,
+    /// A controller on UDP port 502: once a device has been heard it is polled ten times a second.
+    Plc,
 }
 
 /// A host of the simulated corporate segment. It always answers ICMP echo.

@@ -10,12 +10,13 @@ use smoltcp::time::Instant;
 pub(super) struct Wire {
     pub(super) received: VecDeque<Vec<u8>>,
     pub(super) sent: VecDeque<Vec<u8>>,
-    free: Vec<Vec<u8>>,
+    /// Lent by the segment while the host works.
+    pub(super) free: Vec<Vec<u8>>,
     mtu: usize,
 }
 
 impl Wire {
-    const FREE: usize = 64;
+    pub(super) const FREE: usize = 8_192;
 
     pub(super) const fn new(mtu: usize) -> Self {
         Self {

@@ -15,8 +15,12 @@ use super::http::Exchange;
 use crate::config::Service;
 
 const HTTP: u16 = 80;
-const DNS: u16 = 53;
-const ECHO: u16 = 7;
+pub(super) const DNS: u16 = 53;
+pub(super) const ECHO: u16 = 7;
+/// Takes what comes and sends nothing (RFC 863).
+pub(super) const SINK: u16 = 9;
+/// Sends for as long as somebody takes it (RFC 864).
+pub(super) const SOURCE: u16 = 19;
 
 /// TCP connections of a lane. A lane is small, because the stack looks at every socket for every
 /// packet.
@@ -29,6 +33,9 @@ const SPARE: usize = 1;
 const HTTP_RECEIVE: usize = 4_096;
 const HTTP_SEND: usize = 65_536;
 const ECHO_BUFFER: usize = 16_384;
+/// As much as one connection needs to be fast, and no more for the way that it does not use.
+const BULK_BUFFER: usize = 262_144;
+const SPARE_BUFFER: usize = 4_096;
 const UDP_BUFFER: usize = 65_536;
 const UDP_PACKETS: usize = 64;
 
@@ -47,6 +54,9 @@ pub(super) struct Role {
 enum Serving {
     Http(Exchange),
     Echo,
+    Sink,
+    /// How many octets have been sent.
+    Source(u64),
 }
 
 #[derive(Debug)]
@@ -56,12 +66,6 @@ struct Connection {
     serving: Serving,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Udp {
-    Dns,
-    Echo,
-}
-
 /// A part of a host: an interface with a few sockets, for the clients that fall to it.
 pub(super) struct Lane {
     role: Arc<Role>,
@@ -69,7 +73,8 @@ pub(super) struct Lane {
     pub(super) wire: Wire,
     sockets: SocketSet<'static>,
     connections: Vec<Connection>,
-    ports: BTreeMap<u16, (SocketHandle, Udp)>,
+    /// UDP ports that are echoed: those of a sentinel.
+    ports: BTreeMap<u16, SocketHandle>,
     /// Connection attempts in the queue of received packets, by port.
     attempts: BTreeMap<u16, usize>,
     pub(super) next: Option<Instant>,
@@ -104,7 +109,7 @@ impl Lane {
             }),
             None => interface.set_any_ip(true),
         }
-        let mut lane = Self {
+        Self {
             role: Arc::clone(role),
             interface,
             wire,
@@ -114,21 +119,14 @@ impl Lane {
             attempts: BTreeMap::new(),
             next: None,
             overflows: 0,
-        };
-        if role.services.contains(&Service::Dns) {
-            lane.open_port(DNS, Udp::Dns);
         }
-        if role.services.contains(&Service::Echo) {
-            lane.open_port(ECHO, Udp::Echo);
-        }
-        lane
     }
 
     fn is_sentinel(&self) -> bool {
         self.role.address.is_none()
     }
 
-    fn open_port(&mut self, port: u16, kind: Udp) {
+    fn open_port(&mut self, port: u16) {
         let buffer = || {
             udp::PacketBuffer::new(
                 alloc::vec![udp::PacketMetadata::EMPTY; UDP_PACKETS],
@@ -138,7 +136,7 @@ impl Lane {
         let mut socket = udp::Socket::new(buffer(), buffer());
         if port != 0 && socket.bind(port).is_ok() {
             let handle = self.sockets.add(socket);
-            self.ports.insert(port, (handle, kind));
+            self.ports.insert(port, handle);
         }
     }
 
@@ -149,6 +147,8 @@ impl Lane {
             _ if self.is_sentinel() => Some(Serving::Http(Exchange::new())),
             HTTP if services.contains(&Service::Http) => Some(Serving::Http(Exchange::new())),
             ECHO if services.contains(&Service::Echo) => Some(Serving::Echo),
+            SINK if services.contains(&Service::Throughput) => Some(Serving::Sink),
+            SOURCE if services.contains(&Service::Throughput) => Some(Serving::Source(0)),
             _ => None,
         }
     }
@@ -172,7 +172,7 @@ impl Lane {
                     && !self.ports.contains_key(&port)
                     && self.ports.len() < PORTS =>
             {
-                self.open_port(port, Udp::Echo);
+                self.open_port(port);
             }
             _ => {}
         }
@@ -196,6 +196,8 @@ impl Lane {
         let (receive, send) = match serving {
             Serving::Http(_) => (HTTP_RECEIVE, HTTP_SEND),
             Serving::Echo => (ECHO_BUFFER, ECHO_BUFFER),
+            Serving::Sink => (BULK_BUFFER, SPARE_BUFFER),
+            Serving::Source(_) => (SPARE_BUFFER, BULK_BUFFER),
         };
         let buffer = |size| tcp::SocketBuffer::new(alloc::vec![0; size]);
         let mut socket = tcp::Socket::new(buffer(receive), buffer(send));
@@ -253,10 +255,12 @@ impl Lane {
             moved |= match &mut connection.serving {
                 Serving::Http(exchange) => serve_http(socket, exchange, role),
                 Serving::Echo => serve_echo(socket),
+                Serving::Sink => serve_sink(socket),
+                Serving::Source(sent) => serve_source(socket, sent),
             };
         }
-        for (handle, kind) in ports.values() {
-            moved |= serve_udp(sockets.get_mut(*handle), *kind, role);
+        for handle in ports.values() {
+            moved |= echo_datagrams(sockets.get_mut(*handle));
         }
         moved
     }
@@ -337,21 +341,78 @@ fn serve_echo(socket: &mut tcp::Socket<'_>) -> bool {
     moved
 }
 
-fn serve_udp(socket: &mut udp::Socket<'_>, kind: Udp, role: &Role) -> bool {
+fn serve_sink(socket: &mut tcp::Socket<'_>) -> bool {
+    let mut moved = false;
+    while socket.can_recv() {
+        let read = socket.recv(|octets| (octets.len(), octets.len()));
+        if !read.is_ok_and(|n| n > 0) {
+            break;
+        }
+        moved = true;
+    }
+    moved | close_after(socket)
+}
+
+fn serve_source(socket: &mut tcp::Socket<'_>, sent: &mut u64) -> bool {
+    let mut moved = false;
+    while socket.can_recv() && socket.recv(|octets| (octets.len(), ())).is_ok() {}
+    while socket.can_send() && socket.may_recv() {
+        let wrote = socket.send(|out| {
+            let n = pattern(*sent, out);
+            (n, n)
+        });
+        match wrote {
+            Ok(n) if n > 0 => *sent += u64::try_from(n).unwrap_or(0),
+            _ => break,
+        }
+        moved = true;
+    }
+    moved | close_after(socket)
+}
+
+/// Closes when the client has.
+fn close_after(socket: &mut tcp::Socket<'_>) -> bool {
+    let ends = socket.state() == tcp::State::CloseWait && !socket.can_recv();
+    if ends {
+        socket.close();
+    }
+    ends
+}
+
+/// Writes what a source sends from `at` on: the octets 0 to 250, again and again.
+fn pattern(at: u64, out: &mut [u8]) -> usize {
+    const ROUND: usize = 251;
+    const TABLE: [u8; ROUND * 16] = {
+        let mut table = [0; ROUND * 16];
+        let mut n = 0;
+        while n < table.len() {
+            #[expect(clippy::cast_possible_truncation, reason = "below 251")]
+            {
+                table[n] = (n % ROUND) as u8;
+            }
+            n += 1;
+        }
+        table
+    };
+    let mut start = usize::try_from(at % 251).unwrap_or(0);
+    for part in out.chunks_mut(ROUND * 15) {
+        let from = TABLE.get(start..start + part.len()).unwrap_or_default();
+        part.copy_from_slice(from);
+        start = (start + part.len()) % ROUND;
+    }
+    out.len()
+}
+
+fn echo_datagrams(socket: &mut udp::Socket<'_>) -> bool {
     let mut moved = false;
     while socket.can_recv() && socket.can_send() {
         let Ok((octets, from)) = socket.recv() else {
             break;
         };
         moved = true;
-        let answer = match kind {
-            Udp::Dns => role.zone.answer(octets),
-            Udp::Echo => Some(octets.to_vec()),
-        };
+        let answer = octets.to_vec();
         // The metadata say which of the own addresses was asked, and so which one answers.
-        if let Some(answer) = answer {
-            let _ = socket.send_slice(&answer, from);
-        }
+        let _ = socket.send_slice(&answer, from);
     }
     moved
 }

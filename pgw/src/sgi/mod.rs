@@ -20,25 +20,36 @@ use crate::address_set::AddressSet;
 use crate::config::{AccessId, PgwConfig, TenantConfig, TenantId};
 
 mod content;
+mod datagram;
 mod device;
 mod dns;
 mod http;
 mod lane;
 mod sentinel;
+mod serve;
+mod source;
 mod stream;
 
 pub use content::{FileContent, file_octet, index_page};
 pub use sentinel::{Escape, Sentinel};
 pub use stream::{ProbeStream, StreamId};
 
+use datagram::Datagram;
+use device::Wire;
 use dns::Zone;
 use lane::{Lane, Role};
+use serve::Served;
+use source::{Sources, Sunk};
 use stream::Running;
 
 /// Lanes of a host: its clients are spread over them by their addresses.
-const LANES: usize = 8;
+const LANES: usize = 1_024;
 /// Packets for UEs that wait to be fetched, at most.
 const OUTPUTS: usize = 65_536;
+/// Protocol number.
+const UDP: u8 = 17;
+/// Nobody's place among the lanes.
+const NO_LANE: u32 = u32::MAX;
 
 /// What goes into a segment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -118,7 +129,9 @@ pub struct SegmentCounters {
 #[derive(Debug)]
 struct Host {
     role: Arc<Role>,
-    lanes: [Option<Lane>; LANES],
+    /// For each part of its clients the place of the lane, once there is one.
+    lanes: Vec<u32>,
+    sunk: Sunk,
 }
 
 #[derive(Debug)]
@@ -127,13 +140,19 @@ struct Tenant {
     declared: AddressSet,
     hosts: BTreeMap<IpAddr, Host>,
     mtu: usize,
+    /// The lane of what is outside, once somebody was there.
+    outside: u32,
 }
 
-/// Names a lane: a host's, or the sentinel's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum LaneId {
-    Host(TenantId, IpAddr, usize),
-    Sentinel(TenantId),
+/// A lane and when it works next.
+#[derive(Debug)]
+struct Seat {
+    tenant: TenantId,
+    lane: Lane,
+    /// It got packets and has not worked on them.
+    is_dirty: bool,
+    /// Its entry among the timers. What it waits for may be later: then it waits on.
+    timer: Option<Instant>,
 }
 
 /// One shard of the corporate segments of all tenants.
@@ -146,12 +165,15 @@ pub struct Segment {
     last_stream: u64,
     counters: SegmentCounters,
     rng: Rng,
+    seats: Vec<Seat>,
     /// Lanes that got packets and have not worked on them.
-    dirty: BTreeSet<LaneId>,
-    timers: BTreeSet<(Instant, LaneId)>,
-    due: BTreeMap<LaneId, Instant>,
+    dirty: Vec<u32>,
+    timers: BTreeSet<(Instant, u32)>,
+    sources: Sources,
     now: Now,
     outputs: VecDeque<Output>,
+    /// Buffers that were used and can be used again.
+    free: Vec<Vec<u8>>,
 }
 
 impl Tenant {
@@ -168,7 +190,8 @@ impl Tenant {
             };
             let host_of = Host {
                 role: Arc::new(role),
-                lanes: Default::default(),
+                lanes: Vec::new(),
+                sunk: Sunk::default(),
             };
             (host.address, host_of)
         };
@@ -177,6 +200,7 @@ impl Tenant {
             declared: config.prefixes.iter().map(|p| p.prefix).collect(),
             hosts: config.hosts.iter().map(host).collect(),
             mtu,
+            outside: NO_LANE,
         }
     }
 }
@@ -202,11 +226,13 @@ impl Segment {
             last_stream: u64::try_from(worker).unwrap_or(0) << 32,
             counters: SegmentCounters::default(),
             rng: rng.fork("segment"),
-            dirty: BTreeSet::new(),
+            seats: Vec::new(),
+            dirty: Vec::new(),
             timers: BTreeSet::new(),
-            due: BTreeMap::new(),
+            sources: Sources::default(),
             now: Now::default(),
             outputs: VecDeque::new(),
+            free: Vec::new(),
         }
     }
 
@@ -217,10 +243,8 @@ impl Segment {
 
     /// What the shard counted.
     pub fn counters(&self) -> SegmentCounters {
-        let lanes = self.tenants.iter().flat_map(|t| t.hosts.values());
-        let lanes = lanes.flat_map(|h| h.lanes.iter().flatten());
         SegmentCounters {
-            overflows: lanes.map(|l| l.overflows).sum(),
+            overflows: self.seats.iter().map(|s| s.lane.overflows).sum(),
             ..self.counters
         }
     }
@@ -274,13 +298,15 @@ impl Segment {
         self.tenants.get(usize::from(id.0))
     }
 
-    fn receive(&mut self, id: TenantId, packet: Vec<u8>) {
-        let Some(ends) = ends(&packet) else {
+    /// Takes a packet from a UE, which stays in the caller's buffer. What it is served at once
+    /// waits among the outputs; what is for the stack is copied and worked on when the outputs
+    /// are asked for.
+    pub fn receive(&mut self, now: Now, id: TenantId, packet: &[u8]) {
+        self.now = now;
+        let Some(ends) = ends(packet) else {
             self.counters.malformed += 1;
             return;
         };
-        let now = self.now.at;
-        let seed = self.rng.next_u64();
         let Some(tenant) = self.tenants.get_mut(usize::from(id.0)) else {
             self.counters.malformed += 1;
             return;
@@ -289,23 +315,80 @@ impl Segment {
             self.outside(id, None, packet, ends);
             return;
         }
-        let mtu = tenant.mtu;
         let Some(host) = tenant.hosts.get_mut(&ends.destination) else {
             self.counters.no_host += 1;
             return;
         };
         self.counters.received += 1;
+        if ends.protocol == UDP
+            && let Some(datagram) = Datagram::read(packet)
+        {
+            let mut served = Served {
+                now: now.at,
+                tenant: id,
+                sources: &mut self.sources,
+                free: &mut self.free,
+                answer: None,
+            };
+            if served.serve(host, &datagram, packet) {
+                if let Some(packet) = served.answer {
+                    self.send(id, packet);
+                }
+                return;
+            }
+        }
+        let mtu = tenant.mtu;
         let place = lane_of(ends.source);
-        let role = &host.role;
-        if let Some(lane) = host.lanes.get_mut(place) {
-            lane.get_or_insert_with(|| Lane::new(role, mtu, seed, now))
-                .receive(packet);
-            self.dirty.insert(LaneId::Host(id, ends.destination, place));
+        if host.lanes.is_empty() {
+            host.lanes.resize(LANES, NO_LANE);
+        }
+        if let Some(number) = host.lanes.get_mut(place) {
+            if *number == NO_LANE {
+                let seed = self.rng.next_u64();
+                *number = add(
+                    &mut self.seats,
+                    id,
+                    Lane::new(&host.role, mtu, seed, now.at),
+                );
+            }
+            let number = *number;
+            self.enter(number, packet);
         }
     }
 
-    fn outside(&mut self, id: TenantId, access: Option<AccessId>, packet: Vec<u8>, ends: Ends) {
-        let mtu = self.tenant(id).map_or(1_400, |t| t.mtu);
+    /// Takes a packet that left an open lab APN.
+    pub fn receive_outside(&mut self, now: Now, access: AccessId, packet: &[u8]) {
+        self.now = now;
+        let tenant = self.accesses.get(usize::from(access.0)).copied();
+        match (tenant, ends(packet)) {
+            (Some(tenant), Some(ends)) => self.outside(tenant, Some(access), packet, ends),
+            _ => self.counters.malformed += 1,
+        }
+    }
+
+    /// Takes back the buffer of an output, to be used again.
+    pub fn recycle(&mut self, packet: Vec<u8>) {
+        if self.free.len() < Wire::FREE {
+            self.free.push(packet);
+        }
+    }
+
+    /// Gives a packet to a lane.
+    fn enter(&mut self, number: u32, packet: &[u8]) {
+        let seat = usize::try_from(number).ok();
+        let Some(seat) = seat.and_then(|n| self.seats.get_mut(n)) else {
+            return;
+        };
+        let mut buffer = self.free.pop().unwrap_or_default();
+        buffer.clear();
+        buffer.extend_from_slice(packet);
+        seat.lane.receive(buffer);
+        if !core::mem::replace(&mut seat.is_dirty, true) {
+            self.dirty.push(number);
+        }
+    }
+
+    fn outside(&mut self, id: TenantId, access: Option<AccessId>, packet: &[u8], ends: Ends) {
         let escape = Escape {
             tenant: id,
             access,
@@ -313,11 +396,16 @@ impl Segment {
             protocol: ends.protocol,
             port: ends.port,
         };
-        let seed = self.rng.next_u64();
-        let is_new = self
-            .sentinel
-            .receive(self.now.at, escape, packet, mtu, seed);
-        self.dirty.insert(LaneId::Sentinel(id));
+        let is_new = self.sentinel.count(escape);
+        if let Some(tenant) = self.tenants.get_mut(usize::from(id.0)) {
+            if tenant.outside == NO_LANE {
+                let seed = self.rng.next_u64();
+                let lane = Sentinel::lane(tenant.mtu, seed, self.now.at);
+                tenant.outside = add(&mut self.seats, id, lane);
+            }
+            let number = tenant.outside;
+            self.enter(number, packet);
+        }
         if is_new {
             let tenant_name = self.tenant(id).map(|t| t.name.clone());
             self.outputs
@@ -328,46 +416,100 @@ impl Segment {
         }
     }
 
-    fn lane_mut(&mut self, id: LaneId) -> Option<(TenantId, &mut Lane)> {
-        match id {
-            LaneId::Host(tenant, address, place) => {
-                let hosts = &mut self.tenants.get_mut(usize::from(tenant.0))?.hosts;
-                let lane = hosts.get_mut(&address)?.lanes.get_mut(place)?.as_mut()?;
-                Some((tenant, lane))
-            }
-            LaneId::Sentinel(tenant) => {
-                let lane = self.sentinel.lanes.get_mut(&tenant)?;
-                Some((tenant, lane))
-            }
-        }
-    }
-
-    fn poll_lane(&mut self, id: LaneId) {
+    fn poll_lane(&mut self, number: u32) {
         let now = self.now.at;
-        let Some((tenant, lane)) = self.lane_mut(id) else {
+        let Self {
+            seats,
+            outputs,
+            counters,
+            free,
+            timers,
+            ..
+        } = self;
+        let seat = usize::try_from(number).ok();
+        let Some(seat) = seat.and_then(|n| seats.get_mut(n)) else {
             return;
         };
-        lane.poll(now);
-        let next = lane.next;
-        let sent = core::mem::take(&mut lane.wire.sent);
-        for packet in sent {
-            self.send(tenant, packet);
+        seat.is_dirty = false;
+        core::mem::swap(&mut seat.lane.wire.free, free);
+        seat.lane.poll(now);
+        core::mem::swap(&mut seat.lane.wire.free, free);
+        let tenant = seat.tenant;
+        for packet in seat.lane.wire.sent.drain(..) {
+            if outputs.len() < OUTPUTS {
+                outputs.push_back(Output::Packet { tenant, packet });
+            } else {
+                counters.overflowed += 1;
+            }
         }
-        if let Some(at) = self.due.remove(&id) {
-            self.timers.remove(&(at, id));
-        }
-        if let Some(at) = next {
-            self.due.insert(id, at);
-            self.timers.insert((at, id));
+        // Most packets move a time-out further away: then the entry that is there does.
+        if let Some(at) = seat.lane.next
+            && seat.timer.is_none_or(|timer| at < timer)
+        {
+            if let Some(timer) = seat.timer.replace(at) {
+                timers.remove(&(timer, number));
+            }
+            timers.insert((at, number));
         }
     }
 
     /// Works on what has arrived since the last time.
     fn work(&mut self) {
-        while let Some(id) = self.dirty.pop_first() {
-            self.poll_lane(id);
+        let mut dirty = core::mem::take(&mut self.dirty);
+        for number in dirty.drain(..) {
+            self.poll_lane(number);
+        }
+        if self.dirty.is_empty() {
+            self.dirty = dirty;
         }
     }
+
+    /// The first timer fires: its lane works, unless what it waits for has moved on.
+    fn fire(&mut self, at: Instant, number: u32) {
+        self.timers.remove(&(at, number));
+        let seat = usize::try_from(number).ok();
+        let Some(seat) = seat.and_then(|n| self.seats.get_mut(n)) else {
+            return;
+        };
+        seat.timer = None;
+        match seat.lane.next {
+            Some(next) if next > self.now.at => {
+                seat.timer = Some(next);
+                self.timers.insert((next, number));
+            }
+            Some(_) => self.poll_lane(number),
+            None => {}
+        }
+    }
+
+    fn run_sources(&mut self, now: Instant) {
+        let Self {
+            sources,
+            outputs,
+            counters,
+            free,
+            ..
+        } = self;
+        let buffer = || free.pop().unwrap_or_default();
+        sources.run(now, buffer, |tenant, packet| {
+            if outputs.len() < OUTPUTS {
+                outputs.push_back(Output::Packet { tenant, packet });
+            } else {
+                counters.overflowed += 1;
+            }
+        });
+    }
+}
+
+fn add(seats: &mut Vec<Seat>, tenant: TenantId, lane: Lane) -> u32 {
+    let number = u32::try_from(seats.len()).unwrap_or(NO_LANE);
+    seats.push(Seat {
+        tenant,
+        lane,
+        is_dirty: false,
+        timer: None,
+    });
+    number
 }
 
 impl Machine for Segment {
@@ -382,26 +524,21 @@ impl Machine for Segment {
         }
         self.now = now;
         match input {
-            Input::Packet { tenant, packet } => self.receive(tenant, packet),
-            Input::Outside { access, packet } => {
-                let tenant = self.accesses.get(usize::from(access.0)).copied();
-                match (tenant, ends(&packet)) {
-                    (Some(tenant), Some(ends)) => self.outside(tenant, Some(access), packet, ends),
-                    _ => self.counters.malformed += 1,
-                }
-            }
+            Input::Packet { tenant, packet } => self.receive(now, tenant, &packet),
+            Input::Outside { access, packet } => self.receive_outside(now, access, &packet),
         }
     }
 
     fn handle_timeout(&mut self, now: Now) {
         self.work();
         self.now = now;
-        while let Some(&(at, id)) = self.timers.first()
+        while let Some(&(at, number)) = self.timers.first()
             && at <= now.at
         {
-            self.poll_lane(id);
+            self.fire(at, number);
         }
         self.run_streams(now.at);
+        self.run_sources(now.at);
     }
 
     fn poll_output(&mut self) -> Option<Output> {
@@ -415,7 +552,8 @@ impl Machine for Segment {
         let lane = self.timers.first().map(|(at, _)| *at);
         let stream = self.streams.values().map(|s| s.due).min();
         let waiting = (!self.dirty.is_empty()).then_some(self.now.at);
-        [lane, stream, waiting].into_iter().flatten().min()
+        let source = self.sources.next();
+        [lane, stream, source, waiting].into_iter().flatten().min()
     }
 }
 
@@ -441,11 +579,13 @@ fn ends(packet: &[u8]) -> Option<Ends> {
 
 /// The lane of a client: neighbours in a pool fall to different ones.
 fn lane_of(source: IpAddr) -> usize {
-    let last = match source {
-        IpAddr::V4(a) => a.octets().last().copied(),
-        IpAddr::V6(a) => a.octets().last().copied(),
+    let bits = match source {
+        IpAddr::V4(a) => u64::from(a.to_bits()),
+        // The interface identifier is of the UE's own choice.
+        IpAddr::V6(a) => u64::try_from(a.to_bits() >> 64).unwrap_or(0),
     };
-    usize::from(last.unwrap_or(0)) % LANES
+    let folded = bits ^ bits >> 10 ^ bits >> 20;
+    usize::try_from(folded).unwrap_or(0) % LANES
 }
 
 #[cfg(test)]

@@ -36,7 +36,6 @@ const KEYS: usize = 65_536;
 pub struct Sentinel {
     counts: BTreeMap<Escape, u64>,
     uncounted: u64,
-    pub(super) lanes: BTreeMap<TenantId, Lane>,
 }
 
 impl Sentinel {
@@ -44,7 +43,6 @@ impl Sentinel {
         Self {
             counts: BTreeMap::new(),
             uncounted: 0,
-            lanes: BTreeMap::new(),
         }
     }
 
@@ -71,17 +69,10 @@ impl Sentinel {
         })
     }
 
-    /// Counts and takes a packet; true if it is the first of its kind.
-    pub(super) fn receive(
-        &mut self,
-        now: Instant,
-        escape: Escape,
-        packet: Vec<u8>,
-        mtu: usize,
-        seed: u64,
-    ) -> bool {
+    /// Counts a packet; true if it is the first of its kind.
+    pub(super) fn count(&mut self, escape: Escape) -> bool {
         let room = self.counts.len() < KEYS;
-        let is_new = match self.counts.get_mut(&escape) {
+        match self.counts.get_mut(&escape) {
             Some(count) => {
                 *count += 1;
                 false
@@ -94,19 +85,19 @@ impl Sentinel {
                 self.uncounted += 1;
                 false
             }
+        }
+    }
+
+    /// The part of the host outside. Tenants may use the same addresses, so each has one of its
+    /// own.
+    pub(super) fn lane(mtu: usize, seed: u64, now: Instant) -> Lane {
+        let role = Role {
+            tenant: String::from("outside"),
+            host: String::from("sentinel"),
+            address: None,
+            services: Vec::new(),
+            zone: Zone::default(),
         };
-        // Tenants may use the same addresses, so each has an outside of its own.
-        let lane = self.lanes.entry(escape.tenant).or_insert_with(|| {
-            let role = Role {
-                tenant: String::from("outside"),
-                host: String::from("sentinel"),
-                address: None,
-                services: Vec::new(),
-                zone: Zone::default(),
-            };
-            Lane::new(&Arc::new(role), mtu, seed, now)
-        });
-        lane.receive(packet);
-        is_new
+        Lane::new(&Arc::new(role), mtu, seed, now)
     }
 }

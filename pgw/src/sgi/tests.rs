@@ -9,6 +9,8 @@ use super::device::Wire;
 use super::*;
 use crate::tests::bed::{BLUE, INTRANET, RED, config};
 
+mod services;
+
 const UE: Ipv4Addr = Ipv4Addr::new(10, 20, 0, 5);
 
 fn at(ms: u64) -> Now {

@@ -24,7 +24,7 @@ mod uplink;
 mod worker;
 
 pub use batch::{Downlink, DownlinkVerdict, Origin, Reply, Uplink, UplinkVerdict};
-pub(crate) use packet::packet_ends;
+pub(crate) use packet::{count_hop, packet_ends, sum};
 pub use update::{
     Answer, BearerEntry, BearerUsage, Direction, Gone, Notice, Reach, RefusedPacket, SessionEntry,
     SessionId, Slot, Update, Usage, WorkerCounters,

@@ -3,9 +3,9 @@
 mod cuts;
 mod histogram;
 mod load;
-mod server;
+pub(in crate::cli) mod server;
 mod sims;
-mod table;
+pub(in crate::cli) mod table;
 mod vectors;
 mod wire;
 

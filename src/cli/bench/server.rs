@@ -12,7 +12,7 @@ use super::wire::{HOST, REALM};
 use crate::cli::failure::Failure;
 
 /// A running process. It is killed when dropped.
-pub(super) struct Server {
+pub(in crate::cli) struct Server {
     child: Child,
     /// What it said when it was ready.
     ready: String,
@@ -24,7 +24,7 @@ fn cannot(what: impl core::fmt::Display, error: impl core::fmt::Display) -> Fail
 
 impl Server {
     /// Starts `program` of this installation on `core` and waits for its `ready` line.
-    pub(super) fn start(
+    pub(in crate::cli) fn start(
         program: &str,
         args: &[&str],
         core: usize,
@@ -67,7 +67,7 @@ impl Server {
     }
 
     /// An address of its `ready` line.
-    pub(super) fn address(&self, key: &str) -> Result<SocketAddr, Failure> {
+    pub(in crate::cli) fn address(&self, key: &str) -> Result<SocketAddr, Failure> {
         let word = self
             .ready
             .split_whitespace()
@@ -77,7 +77,7 @@ impl Server {
     }
 
     /// Resident memory in octets.
-    pub(super) fn memory(&self) -> Option<u64> {
+    pub(in crate::cli) fn memory(&self) -> Option<u64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
         let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:"))?;
         let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
@@ -85,7 +85,7 @@ impl Server {
     }
 
     /// Processor time that it has used, in hundredths of a second.
-    pub(super) fn ticks(&self) -> Option<u64> {
+    pub(in crate::cli) fn ticks(&self) -> Option<u64> {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).ok()?;
         // After the name in parentheses: state is the first field, the times are 12 and 13.
         let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
@@ -94,14 +94,24 @@ impl Server {
         Some(user + system)
     }
 
+    /// Processor time of all its threads, in nanoseconds.
+    pub(in crate::cli) fn cpu(&self) -> Option<u64> {
+        let tasks = fs::read_dir(format!("/proc/{}/task", self.child.id())).ok()?;
+        let times = tasks.flatten().filter_map(|task| {
+            let text = fs::read_to_string(task.path().join("schedstat")).ok()?;
+            text.split_whitespace().next()?.parse::<u64>().ok()
+        });
+        Some(times.sum())
+    }
+
     /// Kills it as a power failure would.
-    pub(super) fn kill(&mut self) {
+    pub(in crate::cli) fn kill(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 
     /// Ends it as an operator would; it must end well.
-    pub(super) fn end(mut self) -> Result<(), Failure> {
+    pub(in crate::cli) fn end(mut self) -> Result<(), Failure> {
         let pid = self.child.id().to_string();
         let _ = Command::new("kill").args(["-s", "TERM", &pid]).status();
         match self.child.wait() {
@@ -119,7 +129,7 @@ impl Drop for Server {
 }
 
 /// Keeps this process, all its threads, on a core.
-pub(super) fn pin(core: usize) -> Result<(), Failure> {
+pub(in crate::cli) fn pin(core: usize) -> Result<(), Failure> {
     let done = Command::new("taskset")
         .args(["-a", "-c", "-p", &core.to_string()])
         .arg(std::process::id().to_string())
@@ -135,15 +145,15 @@ pub(super) fn pin(core: usize) -> Result<(), Failure> {
 }
 
 /// The folder of a run; its contents are gone at the end unless they are to be kept.
-pub(super) struct Folder {
-    pub(super) path: PathBuf,
+pub(in crate::cli) struct Folder {
+    pub(in crate::cli) path: PathBuf,
     keep: bool,
 }
 
 impl Folder {
-    pub(super) fn make(given: Option<&Path>) -> Result<Self, Failure> {
+    pub(in crate::cli) fn make(given: Option<&Path>) -> Result<Self, Failure> {
         let path = given.map_or_else(
-            || std::env::temp_dir().join(format!("bench-hss-{}", std::process::id())),
+            || std::env::temp_dir().join(format!("heiiki-bench-{}", std::process::id())),
             Path::to_owned,
         );
         fs::create_dir_all(&path).map_err(|e| cannot(path.display(), e))?;
@@ -153,13 +163,13 @@ impl Folder {
         })
     }
 
-    pub(super) fn write(&self, name: &str, text: &str) -> Result<(), Failure> {
+    pub(in crate::cli) fn write(&self, name: &str, text: &str) -> Result<(), Failure> {
         let path = self.path.join(name);
         fs::write(&path, text).map_err(|e| cannot(path.display(), e))
     }
 
     /// Removes what a server stored, for a fresh start.
-    pub(super) fn forget(&self, name: &str) {
+    pub(in crate::cli) fn forget(&self, name: &str) {
         let _ = fs::remove_dir_all(self.path.join(name));
     }
 }
@@ -207,7 +217,7 @@ pub(super) fn hss_file(gateway: Option<SocketAddr>, shared: Option<Shared<'_>>) 
 }
 
 /// The file of the gateway: GTP has fixed ports, so its addresses are its own.
-pub(super) fn pgw_file() -> String {
+pub(in crate::cli) fn pgw_file() -> String {
     format!(
         "name = \"pgw-1\"\nstore = \"pgw-data\"\n[s5c]\nlisten = \"127.77.5.3:2123\"\n\
          sgws = [\"127.77.5.2/32\"]\n[s5u]\nlisten = [\"127.77.5.3:2152\"]\n\

@@ -5,14 +5,18 @@ use std::fs;
 use serde_json::{Value, json};
 
 /// One thing that was measured several times.
-pub(super) struct Row {
+pub(in crate::cli) struct Row {
     what: &'static str,
     unit: &'static str,
     values: Vec<f64>,
 }
 
 impl Row {
-    pub(super) const fn new(what: &'static str, unit: &'static str, values: Vec<f64>) -> Self {
+    pub(in crate::cli) const fn new(
+        what: &'static str,
+        unit: &'static str,
+        values: Vec<f64>,
+    ) -> Self {
         Self { what, unit, values }
     }
 
@@ -49,7 +53,7 @@ fn number(value: f64) -> String {
 }
 
 /// The machine, as the system names it.
-pub(super) fn machine() -> String {
+pub(in crate::cli) fn machine() -> String {
     let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
     let cpu = read("/proc/cpuinfo");
     let field = |name: &str| {
@@ -67,7 +71,7 @@ pub(super) fn machine() -> String {
     )
 }
 
-pub(super) fn text(rows: &[Row], notes: &[String]) -> String {
+pub(in crate::cli) fn text(rows: &[Row], notes: &[String]) -> String {
     let mut cells = vec![
         ["measured", "unit", "median", "least", "most", "runs"]
             .map(str::to_owned)
@@ -93,7 +97,7 @@ pub(super) fn text(rows: &[Row], notes: &[String]) -> String {
     out
 }
 
-pub(super) fn json(rows: &[Row], notes: &[String]) -> Value {
+pub(in crate::cli) fn json(rows: &[Row], notes: &[String]) -> Value {
     let rows: Vec<Value> = rows
         .iter()
         .map(|row| {

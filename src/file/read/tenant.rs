@@ -13,7 +13,14 @@ use crate::file::{AccessPoint, DeclaredPrefix, Host, RefuseAt, Service, Tenant, 
 
 choices!(UeToUe { "deny" => Self::Deny, "allow" => Self::Allow });
 choices!(RefuseAt { "ulr" => Self::Ulr, "air" => Self::Air });
-choices!(Service { "http" => Self::Http, "dns" => Self::Dns, "echo" => Self::Echo });
+choices!(Service {
+    "http" => Self::Http,
+    "dns" => Self::Dns,
+    "echo" => Self::Echo,
+    "throughput" => Self::Throughput,
+    "voice" => Self::Voice,
+    "plc" => Self::Plc,
+});
 
 /// Which keys a file may have beyond those of every tenant and access point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

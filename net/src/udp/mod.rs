@@ -1,6 +1,7 @@
 //! UDP sockets for threads that wait for packets and for other threads at once.
 
 use core::net::SocketAddr;
+use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use std::io;
 use std::net::UdpSocket;
@@ -9,12 +10,23 @@ use std::sync::Arc;
 
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 
+mod batch;
+
+pub use batch::{BatchSocket, Incoming};
+
 /// Octets of the largest UDP payload over IPv4.
 pub const MAX_DATAGRAM: usize = 65_507;
 
 /// Wakes a thread that waits in [`Udp::wait`]. Clones wake the same thread.
 #[derive(Clone, Debug)]
-pub struct Waker(Arc<OwnedFd>);
+pub struct Waker(Arc<Event>);
+
+#[derive(Debug)]
+struct Event {
+    fd: OwnedFd,
+    /// Whether the waiter was woken and has not looked yet: then waking again takes no call.
+    is_set: AtomicBool,
+}
 
 impl Waker {
     /// A waker that nobody has used yet.
@@ -22,20 +34,24 @@ impl Waker {
     /// # Errors
     /// When the process has no descriptors left.
     pub fn new() -> io::Result<Self> {
-        Ok(Self(Arc::new(eventfd(
-            0,
-            EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC,
-        )?)))
+        Ok(Self(Arc::new(Event {
+            fd: eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC)?,
+            is_set: AtomicBool::new(false),
+        })))
     }
 
     /// Ends the current or the next wait.
     pub fn wake(&self) {
-        // A full counter means that the waiter has not looked yet: it will.
-        let _ = rustix::io::write(&*self.0, &1_u64.to_ne_bytes());
+        if !self.0.is_set.swap(true, Ordering::AcqRel) {
+            let _ = rustix::io::write(&self.0.fd, &1_u64.to_ne_bytes());
+        }
     }
 
+    /// To be called before the waiter looks for what it was woken for. Whoever wakes it between
+    /// the two steps has put down before what is then found; who comes later writes again.
     fn clear(&self) {
-        let _ = rustix::io::read(&*self.0, &mut [0_u8; 8]);
+        let _ = rustix::io::read(&self.0.fd, &mut [0_u8; 8]);
+        self.0.is_set.swap(false, Ordering::AcqRel);
     }
 }
 
@@ -104,24 +120,28 @@ impl Udp {
     /// # Errors
     /// When the system cannot wait on the socket.
     pub fn wait(&self, waker: &Waker, timeout: Option<Duration>) -> io::Result<()> {
-        let timeout = timeout.map(|t| Timespec {
-            tv_sec: i64::try_from(t.as_secs()).unwrap_or(i64::MAX),
-            tv_nsec: i64::from(t.subsec_nanos()),
-        });
-        let mut fds = [
-            PollFd::new(&self.socket, PollFlags::IN),
-            PollFd::new(&*waker.0, PollFlags::IN),
-        ];
-        match poll(&mut fds, timeout.as_ref()) {
-            Ok(_) | Err(rustix::io::Errno::INTR) => {}
-            Err(e) => return Err(e.into()),
-        }
-        let [_, woken] = fds;
-        if woken.revents().contains(PollFlags::IN) {
-            waker.clear();
-        }
-        Ok(())
+        wait(&self.socket, waker, timeout)
     }
+}
+
+fn wait(socket: &UdpSocket, waker: &Waker, timeout: Option<Duration>) -> io::Result<()> {
+    let timeout = timeout.map(|t| Timespec {
+        tv_sec: i64::try_from(t.as_secs()).unwrap_or(i64::MAX),
+        tv_nsec: i64::from(t.subsec_nanos()),
+    });
+    let mut fds = [
+        PollFd::new(socket, PollFlags::IN),
+        PollFd::new(&waker.0.fd, PollFlags::IN),
+    ];
+    match poll(&mut fds, timeout.as_ref()) {
+        Ok(_) | Err(rustix::io::Errno::INTR) => {}
+        Err(e) => return Err(e.into()),
+    }
+    let [_, woken] = fds;
+    if woken.revents().contains(PollFlags::IN) {
+        waker.clear();
+    }
+    Ok(())
 }
 
 #[cfg(test)]
