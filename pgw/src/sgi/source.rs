@@ -190,6 +190,9 @@ impl Sources {
             let Some(stream) = self.streams.get_mut(place) else {
                 continue;
             };
+            if stream.until.is_some_and(|until| until <= now) {
+                continue;
+            }
             let mut share = SHARE.min(room);
             while share > 0 && stream.left > 0 && stream.due <= now {
                 let mut packet = buffer();

@@ -18,7 +18,11 @@ use super::traffic::Plane;
 use crate::cli::failure::Failure;
 
 const MTU: usize = 1_400;
-const BUFFER: usize = 262_144;
+/// What is under way at once, of all connections: nobody on this path holds back when it is too
+/// much, as the sender of a real network would.
+const UNDER_WAY: usize = 16 << 20;
+/// Octets of a connection's buffer.
+const BUFFER: core::ops::RangeInclusive<usize> = 16_384..=262_144;
 /// The octets of a source go round after so many.
 const ROUND: u64 = 251;
 
@@ -101,7 +105,7 @@ fn time() -> Instant {
 }
 
 impl Ue {
-    fn new(session: &Session, way: Way, port: u16) -> Result<Self, Failure> {
+    fn new(session: &Session, way: Way, port: u16, size: usize) -> Result<Self, Failure> {
         let mut wire = Wire::default();
         let mut config = Config::new(HardwareAddress::Ip);
         config.random_seed = u64::from(session.teid);
@@ -112,8 +116,8 @@ impl Ue {
         });
         let buffer = |n| tcp::SocketBuffer::new(vec![0; n]);
         let (to, receive, send) = match way {
-            Way::Up => (SINK, 4_096, BUFFER),
-            Way::Down => (SOURCE, BUFFER, 4_096),
+            Way::Up => (SINK, 4_096, size),
+            Way::Down => (SOURCE, size, 4_096),
         };
         let mut socket = tcp::Socket::new(buffer(receive), buffer(send));
         socket.set_nagle_enabled(false);
@@ -182,7 +186,9 @@ pub(super) fn run(
     first_port: u16,
 ) -> Result<(f64, u64), Failure> {
     let round: Vec<u8> = (0..=250).cycle().take(251 * 400).collect();
-    let ues = sessions.iter().map(|s| Ue::new(s, way, first_port));
+    let size = UNDER_WAY / sessions.len().max(1);
+    let size = size.clamp(*BUFFER.start(), *BUFFER.end());
+    let ues = sessions.iter().map(|s| Ue::new(s, way, first_port, size));
     let mut ues: Vec<Ue> = ues.collect::<Result<_, _>>()?;
     let length = u64::try_from(for_time.as_nanos()).unwrap_or(0);
     let begin = nanos();
