@@ -205,10 +205,12 @@ impl BatchSocket {
     /// # Errors
     /// Only what makes the socket unusable.
     pub fn receive(&self, incoming: &mut Incoming) -> io::Result<()> {
+        // Twice what the last call took, or a few: headers are not free.
+        let count = (incoming.count * 2 + 4).min(BUFFERS);
         incoming.count = 0;
         let space = cmsg_space!(i32);
         // Made anew for each call: the kernel writes lengths into them that the next call reads.
-        let mut headers = MultiHeaders::<SockaddrStorage>::preallocate(BUFFERS, Some(space));
+        let mut headers = MultiHeaders::<SockaddrStorage>::preallocate(count, Some(space));
         let mut slices = incoming.octets.chunks_exact_mut(BUFFER);
         let mut slices: [[IoSliceMut<'_>; 1]; BUFFERS] =
             core::array::from_fn(|_| [IoSliceMut::new(slices.next().unwrap_or_default())]);

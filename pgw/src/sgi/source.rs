@@ -118,10 +118,8 @@ impl Sources {
         let Some(order) = Order::read(asked.payload) else {
             return;
         };
-        let interval = match 1_000_000_u32.checked_div(order.rate) {
-            Some(micros) => Some(Duration::from_micros(u64::from(micros.max(1)))),
-            None => None,
-        };
+        let interval = 1_000_000_u32.checked_div(order.rate);
+        let interval = interval.map(|micros| Duration::from_micros(u64::from(micros.max(1))));
         self.begin(Stream {
             tenant,
             ends: (asked.to, asked.from),

@@ -28,7 +28,7 @@ fn datagram(from: u16, to: u16, class: u8, payload: &[u8]) -> Vec<u8> {
         INTRANET.octets(),
     )
     .unwrap();
-    ip.dscp = etherparse::Ipv4Dscp::try_new(class >> 2).unwrap();
+    ip.dscp = etherparse::IpDscp::try_new(class >> 2).unwrap();
     etherparse::PacketBuilder::ip(etherparse::IpHeaders::Ipv4(
         ip,
         etherparse::Ipv4Extensions::default(),
