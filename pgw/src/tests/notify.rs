@@ -294,3 +294,38 @@ fn piggybacked_and_prioritised_requests_are_served() {
         assert!(response.cause.is_accepted());
     }
 }
+
+/// Goal: a flood of requests while the disk is slow grows nothing without bound and costs nobody who
+/// waits his session. Method: four may wait, and ten come.
+#[test]
+fn a_flood_of_requests_is_refused_by_cause_73() {
+    let mut config = config();
+    config.limits.waiting = 4;
+    let mut bed = Bed::new(config);
+    bed.sync = false;
+    let mut requests = Vec::new();
+    for n in 0..10 {
+        let request = bed.request(imsi(n), "red.corp");
+        let message = Message::CreateSessionRequest(request);
+        let sequence = bed.send_c(SGW, Some(0), &message);
+        requests.push(sequence);
+        assert!(bed.pgw.control().waiting() <= 5);
+    }
+    let verdict = |bed: &mut Bed, sequence| match bed.response(sequence)? {
+        (_, Message::CreateSessionResponse(r)) => Some(r.cause.cause),
+        other => panic!("{other:?}"),
+    };
+    let early: Vec<_> = requests.iter().map(|s| verdict(&mut bed, *s)).collect();
+    let refused = Some(Cause::NO_RESOURCES_AVAILABLE);
+    let count = early.iter().filter(|v| **v == refused).count();
+    assert!((6..=7).contains(&count), "{early:?}");
+    assert!(early.iter().all(|v| v.is_none() || *v == refused));
+    bed.sync = true;
+    bed.sync_now();
+    let late = requests.iter().filter_map(|s| verdict(&mut bed, *s));
+    let accepted = late.filter(|c| *c == Cause::REQUEST_ACCEPTED).count();
+    assert_eq!(accepted + count, 10);
+    assert_eq!(bed.pgw.control().waiting(), 0);
+    // Room again.
+    bed.create(imsi(20), "red.corp").unwrap();
+}

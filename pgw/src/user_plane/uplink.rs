@@ -339,7 +339,9 @@ impl Worker {
                 if matches!(error.what, What::ExtensionHeader(_)) && self.signalling.take(now) {
                     replies.push(Reply {
                         to: remote,
-                        octets: u::encode(&Message::SupportedExtensionHeaders { types: &[] }),
+                        octets: u::encode(&Message::SupportedExtensionHeaders {
+                            types: u::SUPPORTED_EXTENSION_HEADERS,
+                        }),
                     });
                 }
             }
