@@ -209,7 +209,7 @@ impl Pco {
         let ipcp = self
             .of(IPCP)
             .filter_map(|p| Ipcp::decode(&p.contents))
-            .flat_map(|p| p.name_servers());
+            .flat_map(Ipcp::name_servers);
         let mut servers = Vec::new();
         for address in containers.chain(ipcp).map(Ipv4Addr::from) {
             if !address.is_unspecified() && !servers.contains(&address) {

@@ -282,7 +282,7 @@ fn extended_options_have_a_longer_length_for_one_container() {
 
 #[test]
 fn a_short_answer_fits_its_element() {
-    let servers: Vec<Ipv6Addr> = (1..9).map(|n| Ipv6Addr::from(n as u128)).collect();
+    let servers: Vec<Ipv6Addr> = (1..9_u128).map(Ipv6Addr::from).collect();
     let mut request = Pco::request(1);
     for id in [DNS_SERVER_IPV6, P_CSCF_IPV6, P_CSCF_IPV4] {
         request.protocols.push(PcoItem::new(id, &[]));
