@@ -1,7 +1,7 @@
 use alloc::string::String;
 use core::net::IpAddr;
 
-use heiiki_types::{Apn, Ecgi, Imsi, Instant, Tai, UeAddresses};
+use heiiki_types::{Ambr, Apn, Ecgi, Imsi, Instant, Tai, UeAddresses};
 
 use crate::user_plane::{RefusedPacket, SessionId, Usage};
 
@@ -140,6 +140,15 @@ pub enum Event {
         reason: EndReason,
         /// What it sent and received.
         usage: Usage,
+    },
+    /// What a tenant's UEs may send and receive together has changed.
+    ContractChanged {
+        /// The tenant.
+        tenant: String,
+        /// The new value; none is no limit.
+        bandwidth: Option<Ambr>,
+        /// Who ordered it.
+        actor: String,
     },
     /// A session has sent as many packets with sources that are not its own as its tenant bears.
     Spoofing {

@@ -155,12 +155,42 @@ fn a_tunnel_in_a_tunnel_is_dropped() {
     assert_eq!(refused(&mut lab, "tunnel_in_tunnel"), 1);
 }
 
+/// Goal: no IPv6 in a tunnel that no rule looks into, and no UE that speaks as a router. Method: 6in4
+/// and a redirect to a host of the own intranet; then the same with the control off, when each
+/// crosses SGi.
+#[test]
+fn tunnels_of_ipv6_and_forged_routers_are_dropped() {
+    type Switch = fn(&mut Protections);
+    let six_in_four = (41, vec![0x60; 48]);
+    let redirect = (1, vec![5, 1, 0, 0, 10, 0, 0, 1, 0x45, 0, 0, 28]);
+    let attacks: [(_, &str, Switch); 2] = [
+        (six_in_four, "transition_tunnel", |p| p.tunnel_deny = false),
+        (redirect, "router_impersonation", |p| {
+            p.router_guard = false;
+        }),
+    ];
+    for ((protocol, payload), reason, off) in attacks {
+        let mut lab = one_pc();
+        let own = lab.attach("pc-1").unwrap().ip;
+        inject(&mut lab, "pc-1", ipv4(own, INTRANET, protocol, &payload));
+        assert_eq!(refused(&mut lab, reason), 1);
+
+        let builder = acme().sim("pc-1", "acme").weaken(off);
+        let mut lab = builder.build().unwrap();
+        let own = lab.attach("pc-1").unwrap().ip;
+        let crossed = record(&mut lab, heiiki::Link::Sgi);
+        inject(&mut lab, "pc-1", ipv4(own, INTRANET, protocol, &payload));
+        assert_eq!(refused(&mut lab, reason), 0);
+        assert!(!crossed.lock().unwrap().is_empty(), "{reason}");
+    }
+}
+
 /// Goal: the closedness proof can fail. Method: each protection of the user plane switched off in
 /// turn, and none.
 #[test]
 fn the_proof_sees_every_protection_that_is_off() {
     type Switch = fn(&mut Protections);
-    let switches: [(&str, Switch, bool); 7] = [
+    let switches: [(&str, Switch, bool); 9] = [
         ("none", |_| {}, true),
         ("source_check", |p| p.source_check = false, false),
         ("tenant_isolation", |p| p.tenant_isolation = false, false),
@@ -170,6 +200,8 @@ fn the_proof_sees_every_protection_that_is_off() {
             |p| p.infrastructure_deny = false,
             false,
         ),
+        ("tunnel_deny", |p| p.tunnel_deny = false, false),
+        ("router_guard", |p| p.router_guard = false, false),
         ("closed_egress", |p| p.closed_egress = false, false),
         ("bar", |p| p.bar = false, false),
     ];

@@ -313,8 +313,9 @@ impl Check<'_> {
             let mut infrastructure: AddressSet = self.core.iter().copied().collect();
             for access in accesses.iter().filter(|a| a.tenant == TenantId(id)) {
                 infrastructure.insert(Prefix::host(access.gateway().into()));
-                let own = access.gateway_v6().map(|own| Prefix::host(own.into()));
-                own.into_iter().for_each(|own| infrastructure.insert(own));
+                if let Some(own) = access.gateway_v6() {
+                    infrastructure.insert(Prefix::host(own.into()));
+                }
             }
             out.push(Tenant {
                 name: tenant.name.clone(),

@@ -72,7 +72,7 @@ impl Groups {
     pub(crate) fn of(&self, imsi: Imsi) -> GroupId {
         let mut ranges = self.ranges.iter();
         let range = ranges.find(|(first, last, _)| (*first..=*last).contains(&imsi));
-        range.map_or(GroupId::default(), |(.., id)| *id)
+        range.map(|(.., id)| *id).unwrap_or_default()
     }
 
     /// Whether SIMs of two groups reach each other; none when neither is in a group, so that the

@@ -33,6 +33,7 @@ enum Route<'a> {
     SetIsolation,
     Release(&'a str),
     ListIsolations,
+    SetContract,
     Status,
     Counters,
     Audit,
@@ -61,6 +62,7 @@ impl<'a> Route<'a> {
             (Some("isolations"), Some(imsi), Some("release"), None) => {
                 (Self::Release(imsi), Method::Post)
             }
+            (Some("contracts"), None, ..) => (Self::SetContract, Method::Post),
             (Some("status"), None, ..) => (Self::Status, Method::Get),
             (Some("counters"), None, ..) => (Self::Counters, Method::Get),
             (Some("audit"), None, ..) => (Self::Audit, Method::Get),
@@ -84,7 +86,7 @@ impl<'a> Route<'a> {
             | Self::Release(_)
             | Self::DeleteSession(_)
             | Self::DeleteSessionsOf => Role::Operate,
-            Self::Counters | Self::Audit | Self::Events => Role::Admin,
+            Self::SetContract | Self::Counters | Self::Audit | Self::Events => Role::Admin,
         }
     }
 
@@ -173,6 +175,7 @@ impl Control {
             Route::ListBars => self.get_orders(call, request, Kind::Bars),
             Route::ListIsolations => self.get_orders(call, request, Kind::Isolations),
             Route::ListSessions => self.get_sessions(call, request),
+            Route::SetContract => self.post_contract(now, call, &body(request)?),
             Route::Status => {
                 let response = self.status();
                 self.reply(call, response);

@@ -28,6 +28,7 @@ mod admin;
 mod admission;
 mod api;
 mod audit;
+mod contract;
 mod create;
 mod cut;
 mod delete;

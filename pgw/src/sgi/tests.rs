@@ -348,3 +348,35 @@ fn hostile_packets_never_panic() {
         while segment.poll_output().is_some() {}
     }
 }
+
+/// A host of IPv6 answers like one of IPv4: echo by UDP, and by ICMPv6.
+#[test]
+fn a_host_of_ipv6_answers() {
+    use crate::tests::plane::{HOST6, dual, icmp6, udp, ue6};
+    let mut config = dual();
+    config.tenants[0].hosts.push(crate::config::HostConfig {
+        name: "six".into(),
+        address: HOST6.into(),
+        services: alloc::vec![crate::config::Service::Echo],
+    });
+    let mut segment = Segment::new(&config, 0, Rng::from_seed(1));
+    let ue = ue6(0).address();
+    for packet in [
+        udp(ue, HOST6, 7),
+        icmp6(ue, HOST6, 64, (128, 0), &[0, 7, 0, 1, 1, 2, 3, 4]),
+    ] {
+        let tenant = RED;
+        segment.handle_input(at(1), Input::Packet { tenant, packet });
+        segment.handle_timeout(at(1));
+        let Some(Output::Packet { tenant, packet }) = segment.poll_output() else {
+            panic!("no answer");
+        };
+        assert_eq!(tenant, RED);
+        let answer = etherparse::SlicedPacket::from_ip(&packet).unwrap();
+        let Some(etherparse::NetSlice::Ipv6(ip)) = answer.net else {
+            panic!("not IPv6");
+        };
+        assert_eq!(ip.header().source_addr(), HOST6);
+        assert_eq!(ip.header().destination_addr(), ue);
+    }
+}

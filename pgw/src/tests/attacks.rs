@@ -36,6 +36,7 @@ fn attack(
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn attacks() -> Vec<Attack> {
     let me = ue6(0).address();
     let core6: Ipv6Addr = "fd00:c0::1".parse().unwrap();
@@ -303,13 +304,13 @@ fn a_network_behind_a_ue_has_the_same_rules() {
     assert_eq!(gtp, Some(Refusal::TunnelInTunnel));
     // To the network: the segment reaches it, other UEs do not.
     for packet in [udp(HOST4, host4, 80), udp(HOST6, host6, 80)] {
-        let outcome = plane.from_segment(RED, &packet);
+        let outcome = plane.segment_sends(RED, &packet);
         assert!(matches!(outcome, Outcome::Ue(100, ..)), "{outcome:?}");
     }
     let lateral = plane.verdict(other, &udp(ue4(1), host4, 80));
     assert_eq!(lateral, Some(Refusal::UeToUe));
     assert_eq!(
-        plane.from_segment(BLUE, &udp(HOST4, host4, 80)),
+        plane.segment_sends(BLUE, &udp(HOST4, host4, 80)),
         Outcome::Nothing(Vec::new())
     );
 }

@@ -1,9 +1,12 @@
-use core::net::Ipv4Addr;
+use alloc::vec::Vec;
+use core::net::{IpAddr, Ipv4Addr};
 
 use serde_json::{Value, json};
 
 use super::bed::{BLUE, Bed, INTRANET, RED, config, imsi, udp};
+use super::plane::{Outcome, Plane, dual, udp as plane_udp, ue4, ue6};
 use crate::egress::{LabOnly, OpenLabEgress};
+use crate::user_plane::{Answer, Update};
 use crate::{AccessId, Event, PgwConfig};
 
 const OUTSIDE: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 80);
@@ -61,7 +64,9 @@ fn the_proof_finds_a_planted_leak_in_any_worker() {
 
 #[test]
 fn each_protection_that_is_off_shows() {
-    let off: [fn(&mut PgwConfig); 6] = [
+    let off: [fn(&mut PgwConfig); 8] = [
+        |c| c.protections.tunnel_deny = false,
+        |c| c.protections.router_guard = false,
         |c| c.protections.closed_egress = false,
         |c| c.protections.tenant_isolation = false,
         |c| c.protections.ue_isolation = false,
@@ -271,4 +276,86 @@ fn a_refused_packet_is_reported_with_its_reason() {
         usage["sessions"][0]["usage"]["refused"],
         json!({"not_declared": 100})
     );
+}
+
+/// Goal: the set arithmetic and the packets agree, in both families. Method: UEs that may talk to
+/// each other, networks behind UEs inside and outside the pool's neighbourhood, and packets to the
+/// addresses at every border, beside it, and at random.
+#[test]
+fn the_proof_says_what_packets_do() {
+    let mut config = dual();
+    config.tenants[0].ue_to_ue = crate::UeToUe::Allow;
+    let mut plane = Plane::new(&config);
+    let sender = plane.session(RED);
+    plane.session_with(RED, |e| {
+        e.framed = ["10.20.77.0/24", "fd20:77::/48", "10.20.78.128/25"]
+            .map(|p| p.parse().unwrap())
+            .to_vec();
+    });
+    plane.session(BLUE);
+    let Answer::Reach { accesses, .. } = plane.workers[0].handle_update(&Update::ReadReach) else {
+        panic!("no reach");
+    };
+    let reach = &accesses[0];
+    assert!(reach.foreign.is_empty() && reach.sentinel.is_empty());
+    let ues: Vec<_> = reach.ues.ranges().collect();
+    for framed in ["10.20.77.0", "10.20.78.128", "fd20:77::"] {
+        let first: IpAddr = framed.parse().unwrap();
+        assert!(ues.iter().any(|(a, _)| *a == first), "{framed}: {ues:?}");
+    }
+    let mut tried = Vec::new();
+    for (first, last) in reach.segment.ranges().chain(reach.ues.ranges()) {
+        tried.extend([first, last].into_iter().flat_map(around));
+    }
+    let mut rng = heiiki_types::Rng::from_seed(3);
+    for _ in 0..2_000 {
+        let octets: [u8; 16] = rng.octets();
+        let [a, b, c, d, ..] = octets;
+        tried.push(Ipv4Addr::new(10, 20 + (a & 1), b, c).into());
+        tried.push(Ipv4Addr::new(a, b, c, d).into());
+        let mut v6 = octets;
+        v6[..5].copy_from_slice(&[0xfd, 0x20, 0, a & 0x77, 0]);
+        tried.push(core::net::Ipv6Addr::from(v6).into());
+        tried.push(core::net::Ipv6Addr::from(octets).into());
+    }
+    for to in tried {
+        let packet = match to {
+            IpAddr::V4(_) => plane_udp(ue4(0), to, 9),
+            IpAddr::V6(_) => plane_udp(ue6(0).address(), to, 9),
+        };
+        // A UE address that nobody has is reachable and answers with nothing.
+        let before = plane.refused(crate::Refusal::NoSession);
+        let outcome = plane.up(sender, &packet);
+        let nobody = plane.refused(crate::Refusal::NoSession) > before;
+        let expected = (reach.segment.contains(to), reach.ues.contains(to));
+        let seen = (
+            matches!(outcome, Outcome::Segment(RED, _)),
+            nobody || matches!(outcome, Outcome::Ue(..)),
+        );
+        assert_eq!(seen, expected, "{to}: {outcome:?}");
+    }
+}
+
+/// An address and its neighbours.
+fn around(address: IpAddr) -> Vec<IpAddr> {
+    match address {
+        IpAddr::V4(a) => [
+            a.to_bits().checked_sub(1),
+            Some(a.to_bits()),
+            a.to_bits().checked_add(1),
+        ]
+        .into_iter()
+        .flatten()
+        .map(|bits| Ipv4Addr::from_bits(bits).into())
+        .collect(),
+        IpAddr::V6(a) => [
+            a.to_bits().checked_sub(1),
+            Some(a.to_bits()),
+            a.to_bits().checked_add(1),
+        ]
+        .into_iter()
+        .flatten()
+        .map(|bits| core::net::Ipv6Addr::from_bits(bits).into())
+        .collect(),
+    }
 }

@@ -39,6 +39,7 @@ fn chain(headers: &[&[u8]]) -> Vec<u8> {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn headers_of_ipv6_are_walked_to_their_end() {
     let (mut plane, session) = plane();
     let whole = udp_header(12, 12);
@@ -242,7 +243,10 @@ fn ipv6_has_the_rules_of_ipv4() {
     let mut down = udp(HOST4, ue4(0), 80);
     down[9] = 41;
     fix(&mut down);
-    assert_eq!(plane.from_segment(RED, &down), Outcome::Nothing(Vec::new()));
+    assert_eq!(
+        plane.segment_sends(RED, &down),
+        Outcome::Nothing(Vec::new())
+    );
 }
 
 /// Writes the checksum of an IPv4 header.
@@ -373,7 +377,7 @@ fn what_is_too_long_is_split_or_answered() {
             fix(&mut packet);
             let send = |plane: &mut Plane, packet: &[u8]| match way {
                 "up" => plane.up(session, packet),
-                _ => plane.from_segment(RED, packet),
+                _ => plane.segment_sends(RED, packet),
             };
             let (Outcome::Segment(_, parts) | Outcome::Ue(_, _, parts)) = send(&mut plane, &packet)
             else {
@@ -417,7 +421,7 @@ fn what_is_too_long_is_split_or_answered() {
 fn a_part_is_split_into_smaller_ones() {
     let (mut plane, session) = plane();
     let mut packet = udp_len(ue4(0), HOST4, (5, 7), 1_600);
-    packet[6..8].copy_from_slice(&(0x2000_u16 | 250).to_be_bytes());
+    packet[6..8].copy_from_slice(&(0x2000_u16 | 0xfa).to_be_bytes());
     packet.truncate(20 + 1_600);
     packet[2..4].copy_from_slice(&1_620_u16.to_be_bytes());
     fix(&mut packet);

@@ -47,8 +47,10 @@ fn a_solicitation_is_answered() {
     let mut plane = Plane::new(&dual());
     let session = plane.session(RED);
     let ue = ue6(0);
+    let own_making: Ipv6Addr = "fe80::1234".parse().unwrap();
     for (from, to) in [
         (ue.link_local(), ue.link_local()),
+        (own_making, own_making),
         (Ipv6Addr::UNSPECIFIED, ALL_NODES),
     ] {
         let packet = icmp6(from, ALL_ROUTERS, 255, (133, 0), &[0; 4]);
@@ -61,7 +63,7 @@ fn a_solicitation_is_answered() {
     let far = icmp6(ue.link_local(), ALL_ROUTERS, 64, (133, 0), &[0; 4]);
     let mut wrong = icmp6(ue.link_local(), ALL_ROUTERS, 255, (133, 0), &[0; 4]);
     wrong[43] ^= 1;
-    let foreign = icmp6(ue6(5).link_local(), ALL_ROUTERS, 255, (133, 0), &[0; 4]);
+    let foreign = icmp6(ue6(5).address(), ALL_ROUTERS, 255, (133, 0), &[0; 4]);
     for (packet, reason) in [
         (far, Refusal::MalformedPacket),
         (wrong, Refusal::MalformedPacket),

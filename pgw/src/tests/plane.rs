@@ -224,7 +224,7 @@ impl Plane {
         panic!("no worker is the owner");
     }
 
-    pub(crate) fn from_segment(&mut self, tenant: TenantId, packet: &[u8]) -> Outcome {
+    pub(crate) fn segment_sends(&mut self, tenant: TenantId, packet: &[u8]) -> Outcome {
         self.down(tenant, Origin::Segment, packet)
     }
 
@@ -279,6 +279,7 @@ impl Plane {
     }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "what a session has may be none")]
 pub(crate) fn rates(uplink_bps: u64, downlink_bps: u64) -> Option<Ambr> {
     Some(Ambr {
         uplink_bps,

@@ -55,7 +55,7 @@ fn an_ambr_bounds_a_session_and_no_other() {
     assert_eq!(plane.refused(Refusal::AmbrDownlink), 0);
     let packet = udp_len(HOST4, ue4(0), (5, 7), 972);
     let us = Duration::from_micros(250);
-    let down = offer(&mut plane, us, |p| p.from_segment(RED, &packet));
+    let down = offer(&mut plane, us, |p| p.segment_sends(RED, &packet));
     is_about(down, 4_000_000);
     assert!(plane.refused(Refusal::AmbrDownlink) > 3_000);
 }
@@ -147,7 +147,7 @@ fn packets_find_their_bearers() {
     let mut plane = Plane::new(&dual());
     let session = plane.session(RED);
     plane.bearer(session, 6, |b| {
-        b.filters = alloc::vec![voice(5_000, 5_100, 20)]
+        b.filters = alloc::vec![voice(5_000, 5_100, 20)];
     });
     plane.bearer(session, 7, |b| {
         b.filters = alloc::vec![
@@ -174,7 +174,7 @@ fn packets_find_their_bearers() {
         ];
     });
     let teid = |ebi: u32| 0x9000 + (ebi << 16);
-    let down = |plane: &mut Plane, packet: &[u8]| match plane.from_segment(RED, packet) {
+    let down = |plane: &mut Plane, packet: &[u8]| match plane.segment_sends(RED, packet) {
         Outcome::Ue(_, teid, _) => teid,
         other => panic!("{other:?}"),
     };
@@ -245,4 +245,28 @@ fn a_guaranteed_bearer_is_beside_the_ambr() {
     assert!((62_000..=62_500 + 16_384).contains(&slow), "{slow}");
     offer(&mut plane, ms, up(session, 0));
     is_about(offer(&mut plane, ms, on(7, 6_000)), 500_000);
+}
+
+/// Goal: an operator changes a contract and no session notices but by its rate.
+#[test]
+fn an_operator_changes_a_contract() {
+    let mut bed = super::bed::Bed::new(super::bed::config());
+    let tunnel = bed.create(super::bed::imsi(1), "red.corp").unwrap();
+    let send = |bed: &mut super::bed::Bed| {
+        for _ in 0..200 {
+            bed.uplink(&tunnel, &udp_len(tunnel.address, HOST4, (5, 7), 972));
+        }
+        core::mem::take(&mut bed.sgi).len()
+    };
+    assert_eq!(send(&mut bed), 200);
+    let body = serde_json::json!({ "tenant": "red", "uplink_bps": 1_000, "actor": "test" });
+    assert_eq!(bed.post("/v1/contracts", &body).0, 200);
+    // The least burst, of which each of two workers has its own.
+    assert_eq!(send(&mut bed), 16);
+    let none = serde_json::json!({ "tenant": "red" });
+    assert_eq!(bed.post("/v1/contracts", &none).0, 200);
+    assert_eq!(send(&mut bed), 200);
+    let other = serde_json::json!({ "tenant": "green" });
+    assert_eq!(bed.post("/v1/contracts", &other).0, 404);
+    assert_eq!(bed.pgw.control().session_count(), 1);
 }

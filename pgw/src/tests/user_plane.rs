@@ -119,6 +119,7 @@ fn what_a_tenant_forbids_is_answered_and_the_rest_is_silent() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn lies_fragments_and_options() {
     let mut bed = Bed::new(config());
     let tunnel = bed.create(imsi(1), "red.corp").unwrap();

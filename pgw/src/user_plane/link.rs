@@ -102,8 +102,10 @@ impl Link {
         else {
             return Err(Refusal::LinkScope);
         };
+        // Some hosts take a link-local address of their own making instead of the one that they
+        // were given. Nobody else is on the link whose it could be.
         let own =
-            source.is_unspecified() || source == ue.link_local() || ue.prefix.contains(source);
+            source.is_unspecified() || source.is_unicast_link_local() || ue.prefix.contains(source);
         if source_check && !own {
             return Err(Refusal::SpoofedSource);
         }

@@ -224,7 +224,7 @@ pub(super) fn fragment(offset: u16, more: bool, len: usize) -> Result<Fragment, 
         _ => {}
     }
     // Every part but the last is whole units long, and the sum is a packet.
-    if (more && len % 8 != 0) || len == 0 || usize::from(offset) * 8 + len > 65_535 {
+    if (more && !len.is_multiple_of(8)) || len == 0 || usize::from(offset) * 8 + len > 65_535 {
         return Err(Refusal::MalformedPacket);
     }
     Ok(if offset == 0 {

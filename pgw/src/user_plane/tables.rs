@@ -72,6 +72,9 @@ impl PoolTable {
     }
 }
 
+/// Whose an address is that only UEs have; nobody's, while no session has it.
+struct Holder(Option<Slot>);
+
 /// The forwarding tables of one tenant.
 #[derive(Debug)]
 pub(super) struct TenantTable {
@@ -138,7 +141,7 @@ impl TenantTable {
 
     /// Whether `address` is one of a UE or of a network behind one, and whose it is. A network
     /// behind a UE counts before a pool.
-    fn ue(&self, address: IpAddr) -> Option<Option<Slot>> {
+    fn ue(&self, address: IpAddr) -> Option<Holder> {
         if !self.framed.is_empty() {
             let after = self.framed.partition_point(|(first, ..)| *first <= address);
             let found = after.checked_sub(1).and_then(|at| self.framed.get(at));
@@ -146,10 +149,10 @@ impl TenantTable {
                 && *last >= address
                 && last.is_ipv4() == address.is_ipv4()
             {
-                return Some(Some(*slot));
+                return Some(Holder(Some(*slot)));
             }
         }
-        self.holder(address).map(|(_, slot)| slot)
+        self.holder(address).map(|(_, slot)| Holder(slot))
     }
 
     fn has_ue_address(&self, address: IpAddr) -> bool {
@@ -393,7 +396,7 @@ impl Routes {
     /// The session that has `address` in `tenant`.
     pub(super) fn session_at(&self, tenant: TenantId, address: IpAddr) -> Option<Slot> {
         let own = self.tenant(self.routing_domain(tenant, address))?;
-        own.ue(address)?
+        own.ue(address)?.0
     }
 
     /// Whether UEs of one tenant in these groups reach each other.

@@ -124,6 +124,49 @@ impl Worker {
                 }
                 Answer::Done
             }
+            Update::SetBearer(_)
+            | Update::RemoveBearer { .. }
+            | Update::SetRates { .. }
+            | Update::SetContract { .. }
+            | Update::Advertise { .. }
+            | Update::Suspend { .. }
+            | Update::ReadBearers(_) => self.handle_traffic(update),
+            Update::StopForwarding(slots) => {
+                for gone in slots.iter() {
+                    self.stop(gone.slot);
+                    self.stopped.insert(gone.session);
+                }
+                Answer::Done
+            }
+            Update::Isolate { sessions, isolates } => {
+                for (_, session) in sessions.iter() {
+                    if *isolates {
+                        self.isolated.insert(*session);
+                    } else {
+                        self.isolated.remove(session);
+                    }
+                }
+                Answer::Isolated { purged: 0 }
+            }
+            Update::Remove(slots) => Answer::Removed {
+                usage: slots.iter().filter_map(|gone| self.remove(*gone)).collect(),
+                purged: 0,
+            },
+            Update::ReadCounters => Answer::Counters(Box::new(self.counters())),
+            Update::ReadSession(slot) => Answer::Session(
+                self.entry_mut(*slot)
+                    .map(|e| Box::new((e.session, e.usage))),
+            ),
+            Update::ReadReach => Answer::Reach {
+                accesses: self.routes.reach(),
+                forwarding: self.forwarding,
+            },
+        }
+    }
+
+    /// Changes of bearers and rates.
+    fn handle_traffic(&mut self, update: &Update) -> Answer {
+        match update {
             Update::SetBearer(bearer) => {
                 if let Some(entry) = self.entry_mut(bearer.slot)
                     && entry.session == bearer.session
@@ -173,36 +216,7 @@ impl Worker {
                 }
                 Answer::Done
             }
-            Update::StopForwarding(slots) => {
-                for gone in slots.iter() {
-                    self.stop(gone.slot);
-                    self.stopped.insert(gone.session);
-                }
-                Answer::Done
-            }
-            Update::Isolate { sessions, isolates } => {
-                for (_, session) in sessions.iter() {
-                    if *isolates {
-                        self.isolated.insert(*session);
-                    } else {
-                        self.isolated.remove(session);
-                    }
-                }
-                Answer::Isolated { purged: 0 }
-            }
-            Update::Remove(slots) => Answer::Removed {
-                usage: slots.iter().filter_map(|gone| self.remove(*gone)).collect(),
-                purged: 0,
-            },
-            Update::ReadCounters => Answer::Counters(Box::new(self.counters())),
-            Update::ReadSession(slot) => Answer::Session(
-                self.entry_mut(*slot)
-                    .map(|e| Box::new((e.session, e.usage))),
-            ),
-            Update::ReadReach => Answer::Reach {
-                accesses: self.routes.reach(),
-                forwarding: self.forwarding,
-            },
+            _ => Answer::Done,
         }
     }
 
