@@ -9,7 +9,7 @@ use heiiki_types::{Ambr, Apn, Imsi, Prefix, Protections, Qci, Rng};
 use super::{Lab, wiring};
 use crate::plan::{
     self, AccessPoint, Auth, Card, DeclaredPrefix, Egress, Host, IpVersion, Network, RefuseAt,
-    Selection, Service, Sim, SimState, SubscribedApn, Tenant, UeToUe,
+    Selection, Service, Sim, SimState, SubscribedApn, Tenant, TenantTraffic, UeToUe,
 };
 use crate::world::{Link, LinkProfile, World};
 
@@ -115,6 +115,7 @@ impl Builder {
             shared_space: false,
             ue_to_ue: UeToUe::Deny,
             quarantine_prefixes: Vec::new(),
+            traffic: TenantTraffic::default(),
             refuse_at: RefuseAt::Ulr,
             hosts: vec![Host {
                 name: "intranet".to_owned(),

@@ -13,17 +13,17 @@ use heiiki_mme::MmeConfig;
 use heiiki_mme::s1::EnbId;
 use heiiki_pgw::egress::{LabOnly, OpenLabEgress};
 use heiiki_pgw::{
-    ApnConfig, Authentication, DeclaredPrefix, Families, FramedRoute, HostConfig, PgwConfig,
-    SelectionMode, TenantConfig, Tokens as PgwTokens, User,
+    ApnConfig, Authentication, DeclaredPrefix, Families, FramedRoute, GroupConfig, HostConfig,
+    PgwConfig, SelectionMode, SpoofPolicy, TenantConfig, Tokens as PgwTokens, User,
 };
-use heiiki_types::{Arp, Ecgi, Key128, Prefix, Protections, Rng, Tai, Token, to_hex};
+use heiiki_types::{Ambr, Arp, Ecgi, Key128, Prefix, Protections, Rng, Tai, Token, to_hex};
 use heiiki_ue_sim::UeProfile;
 use heiiki_ue_sim::usim::Usim;
 use heiiki_ue_sim::usim::sqn::SequenceNumbers;
 
 use crate::plan::{
     self, AccessPoint, Auth, Ciphering, Egress, EquipmentCheck, Integrity, IpVersion, Lab,
-    Operator, RefuseAt, Selection, Service, Sim, SimState, Tenant, UeToUe,
+    Operator, RefuseAt, Selection, Service, Sim, SimGroup, SimState, Tenant, TenantTraffic, UeToUe,
 };
 
 /// The addresses of a lab's nodes, all in 127.0.0.0/8, where Linux lets anybody bind.
@@ -436,6 +436,7 @@ fn pgw(
 /// A tenant as the gateway knows it.
 pub(crate) fn tenant(tenant: &Tenant) -> TenantConfig {
     let empty = TenantConfig::named(&tenant.name);
+    let traffic = &tenant.traffic;
     TenantConfig {
         prefixes: tenant
             .prefixes
@@ -451,6 +452,13 @@ pub(crate) fn tenant(tenant: &Tenant) -> TenantConfig {
             UeToUe::Allow => heiiki_pgw::UeToUe::Allow,
         },
         quarantine_prefixes: tenant.quarantine_prefixes.clone(),
+        groups: traffic.groups.iter().map(group).collect(),
+        bandwidth: contract(traffic),
+        spoofing: SpoofPolicy {
+            limit: traffic.spoof_limit,
+            ends_session: traffic.spoof_ends_session,
+        },
+        segment_mtu: traffic.segment_mtu,
         hosts: tenant
             .hosts
             .iter()
@@ -473,6 +481,23 @@ pub(crate) fn tenant(tenant: &Tenant) -> TenantConfig {
             .collect(),
         ..empty
     }
+}
+
+fn group(group: &SimGroup) -> GroupConfig {
+    GroupConfig {
+        name: group.name.clone(),
+        imsis: group.imsis.clone(),
+        reaches: group.reaches.clone(),
+    }
+}
+
+/// A contract of which one direction alone is written leaves the other one free.
+fn contract(traffic: &TenantTraffic) -> Option<Ambr> {
+    let (uplink, downlink) = (traffic.uplink_bps, traffic.downlink_bps);
+    (uplink.is_some() || downlink.is_some()).then(|| Ambr {
+        uplink_bps: uplink.unwrap_or(u64::MAX),
+        downlink_bps: downlink.unwrap_or(u64::MAX),
+    })
 }
 
 fn access_point(access: &AccessPoint) -> ApnConfig {

@@ -116,10 +116,53 @@ pub struct Tenant {
     pub ue_to_ue: UeToUe,
     /// What its isolated SIMs still reach, within its prefixes.
     pub quarantine_prefixes: Vec<Prefix>,
+    /// What the gateway does to its packets beyond that.
+    pub traffic: TenantTraffic,
     /// Where the HSS refuses a suspended SIM. A gateway file has no key for it.
     pub refuse_at: RefuseAt,
     /// The hosts of its corporate segment.
     pub hosts: Vec<Host>,
+}
+
+/// Groups, rates and limits of a tenant's packets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TenantTraffic {
+    /// Groups of its SIMs, which reach each other or do not.
+    pub groups: Vec<SimGroup>,
+    /// What all its UEs together may send, bit/s; no limit without it.
+    pub uplink_bps: Option<u64>,
+    /// What all its UEs together may receive, bit/s; no limit without it.
+    pub downlink_bps: Option<u64>,
+    /// At how many packets with foreign sources of one session there is an alarm; never at 0.
+    pub spoof_limit: u32,
+    /// Whether the session ends at the alarm.
+    pub spoof_ends_session: bool,
+    /// What its segment carries, octets.
+    pub segment_mtu: u16,
+}
+
+impl Default for TenantTraffic {
+    fn default() -> Self {
+        Self {
+            groups: Vec::new(),
+            uplink_bps: None,
+            downlink_bps: None,
+            spoof_limit: 10,
+            spoof_ends_session: false,
+            segment_mtu: 1_500,
+        }
+    }
+}
+
+/// A group of a tenant's SIMs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SimGroup {
+    /// Its name.
+    pub name: String,
+    /// Its SIMs, as ranges with both ends.
+    pub imsis: Vec<(Imsi, Imsi)>,
+    /// The groups that its SIMs reach and are reached by.
+    pub reaches: Vec<String>,
 }
 
 /// A range that a tenant declares as its own.

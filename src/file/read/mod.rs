@@ -15,6 +15,7 @@ mod sim;
 mod step;
 mod subscribers;
 mod tenant;
+mod traffic;
 mod ue_sim;
 
 pub(super) use hss::hss;

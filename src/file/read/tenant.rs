@@ -119,6 +119,7 @@ impl Tenants {
             }
             let ue_to_ue = table.or("ue_to_ue", UeToUe::Deny);
             let quarantine_prefixes = read_quarantine(&mut table, &prefixes);
+            let traffic = super::traffic::read(&mut table);
             let refuse_at = match self.scope {
                 Scope::Lab => table.or("refuse_at", RefuseAt::Ulr),
                 Scope::Gateway => RefuseAt::Ulr,
@@ -131,6 +132,7 @@ impl Tenants {
                 shared_space,
                 ue_to_ue,
                 quarantine_prefixes,
+                traffic,
                 refuse_at,
                 hosts,
             }));
