@@ -8,7 +8,7 @@ use heiiki_net::clock::monotonic;
 
 use super::failure::{Exit, Failure, Outcome};
 use super::out;
-use crate::swarm::{self, diameter};
+use crate::swarm::{self, crossing, diameter, gtp};
 
 /// Random operations on random labs in virtual time, with the invariants after every step.
 ///
@@ -23,7 +23,9 @@ use crate::swarm::{self, diameter};
   heiiki-soak --from 5000 --seeds 1000 others
   heiiki-soak --minutes 60             as many as an hour has
   heiiki-soak --from 42 --seeds 1 --log  one seed, with its whole log
-  heiiki-soak diameter                   ten million broken Diameter messages"
+  heiiki-soak diameter                   ten million broken Diameter messages
+  heiiki-soak gtp                        ten million broken GTP-C and GTP-U messages
+  heiiki-soak crossing --seeds 1000      two tenants with the same addresses"
 )]
 pub(super) struct Soak {
     /// How many seeds to run; without it 100, or as many as fit into --minutes
@@ -57,6 +59,28 @@ enum What {
         #[arg(long, value_name = "SEED", default_value_t = 1)]
         seed: u64,
     },
+    /// Broken GTP-C and GTP-U messages against a gateway: none may stop it, and nothing in it may
+    /// grow
+    Gtp {
+        /// How many messages
+        #[arg(long, value_name = "N", default_value_t = 10_000_000)]
+        messages: u64,
+        /// What they are drawn from
+        #[arg(long, value_name = "SEED", default_value_t = 1)]
+        seed: u64,
+    },
+    /// Random packets of two tenants with the same addresses: not one may cross
+    Crossing {
+        /// How many seeds
+        #[arg(long, value_name = "N", default_value_t = SEEDS)]
+        seeds: u64,
+        /// The first seed
+        #[arg(long, value_name = "SEED", default_value_t = 0)]
+        from: u64,
+        /// Packets of each seed
+        #[arg(long, value_name = "N", default_value_t = crossing::PACKETS)]
+        packets: u64,
+    },
 }
 
 /// What the seeds came to.
@@ -73,8 +97,25 @@ struct Tally {
 const SEEDS: u64 = 100;
 
 pub(super) fn execute(soak: &Soak) -> Outcome {
-    if let Some(What::Diameter { messages, seed }) = &soak.what {
-        return flood(*seed, *messages);
+    match &soak.what {
+        Some(What::Diameter { messages, seed }) => {
+            return flood("diameter", *seed, *messages, |each| {
+                let flood = diameter::flood(*seed, *messages, |so_far| each(so_far.messages));
+                flood.map(|flood| flood.to_string())
+            });
+        }
+        Some(What::Gtp { messages, seed }) => {
+            return flood("gtp", *seed, *messages, |each| {
+                let flood = gtp::flood(*seed, *messages, |so_far| each(so_far.messages));
+                flood.map(|flood| flood.to_string())
+            });
+        }
+        Some(What::Crossing {
+            seeds,
+            from,
+            packets,
+        }) => return cross(*from, *seeds, *packets),
+        None => {}
     }
     let start = monotonic();
     let deadline = soak
@@ -112,16 +153,45 @@ pub(super) fn execute(soak: &Soak) -> Outcome {
 /// How much more memory the process may take at the end than after the first tenth.
 const GROWTH: u64 = 16 << 20;
 
-fn flood(seed: u64, messages: u64) -> Outcome {
+/// Two tenants, for each seed.
+fn cross(from: u64, seeds: u64, packets: u64) -> Outcome {
+    let start = monotonic();
+    let mut sum = crossing::Crossing::default();
+    let mut exit = Exit::Done;
+    for seed in (from..).take(usize::try_from(seeds).unwrap_or(usize::MAX)) {
+        match crossing::cross(seed, packets) {
+            Ok(run) => sum.add(&run),
+            Err(what) => {
+                exit = Exit::Failed;
+                out::line(format_args!(
+                    "{what}\n  again: heiiki-soak crossing --from {seed} --seeds 1 --packets {packets}"
+                ))?;
+            }
+        }
+    }
+    out::line(format_args!(
+        "{seeds} seeds: {sum}; {} s",
+        monotonic().since(start).as_secs()
+    ))?;
+    Ok(exit)
+}
+
+/// Runs a flood, which says how far it is, and looks at the memory.
+fn flood(
+    name: &str,
+    seed: u64,
+    messages: u64,
+    run: impl FnOnce(&mut dyn FnMut(u64)) -> Result<String, String>,
+) -> Outcome {
     let start = monotonic();
     let mut early = None;
-    let flood = diameter::flood(seed, messages, |so_far| {
-        if early.is_none() && so_far.messages >= messages / 10 {
+    let flood = run(&mut |so_far: u64| {
+        if early.is_none() && so_far >= messages / 10 {
             early = resident();
         }
         let err = io::stderr();
-        if err.is_terminal() && so_far.messages.is_multiple_of(100_000) {
-            let share = so_far.messages * 100 / messages.max(1);
+        if err.is_terminal() && so_far.is_multiple_of(100_000) {
+            let share = so_far * 100 / messages.max(1);
             // Nobody is left to tell when this fails.
             let _ = write!(err.lock(), "\r\x1b[K{share} %");
         }
@@ -132,7 +202,7 @@ fn flood(seed: u64, messages: u64) -> Outcome {
         Ok(flood) => flood,
         Err(what) => {
             out::line(format_args!(
-                "{what}\n  again: heiiki-soak diameter --seed {seed}"
+                "{what}\n  again: heiiki-soak {name} --seed {seed}"
             ))?;
             return Ok(Exit::Failed);
         }

@@ -12,9 +12,13 @@
 //! After the operations the links heal, nodes that are down come back, and every SIM that may
 //! attach has to; then all of them leave, time passes, and nothing may be left.
 
+pub mod crossing;
 pub mod diameter;
 mod finish;
+mod gateway;
+pub mod gtp;
 mod hostile;
+mod mutate;
 mod operation;
 mod plan;
 mod traffic;

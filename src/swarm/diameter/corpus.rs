@@ -13,6 +13,7 @@ use heiiki_diameter::s13::IdentityCheckRequest;
 use heiiki_diameter::{AnswerResult, ApplicationId, HEADER_LEN, Message, ResultCode};
 use heiiki_types::{Imsi, Rng};
 
+use super::super::mutate::{mutate, pick};
 use super::{BAD, HSS, OTHER_SIM, REALM};
 
 pub(super) fn capabilities(host: &str) -> Capabilities {
@@ -216,8 +217,8 @@ pub(super) fn corpus() -> Vec<Vec<u8>> {
 /// length and identifiers of their own, so that they get past the frame and past what was answered
 /// before.
 pub(super) fn message(corpus: &[Vec<u8>], rng: &mut Rng, id: u32, broken: bool) -> Vec<u8> {
-    let mut pick = |n: usize| usize::try_from(rng.below(n.max(1) as u64)).unwrap_or(0);
-    let mut octets = corpus.get(pick(corpus.len())).cloned().unwrap_or_default();
+    let at = pick(rng, corpus.len());
+    let mut octets = corpus.get(at).cloned().unwrap_or_default();
     for (place, octet) in id.to_be_bytes().into_iter().enumerate() {
         for at in [12, 16] {
             if let Some(o) = octets.get_mut(at + place) {
@@ -225,33 +226,10 @@ pub(super) fn message(corpus: &[Vec<u8>], rng: &mut Rng, id: u32, broken: bool) 
             }
         }
     }
-    let lies = broken && pick(500) == 0;
-    let changes = if broken { 1 + pick(3) } else { 0 };
-    for _ in 0..changes {
+    let lies = broken && pick(rng, 500) == 0;
+    if broken {
         let from = if lies { 0 } else { HEADER_LEN };
-        let at = from + pick(octets.len().saturating_sub(from));
-        let word = at - at % 4;
-        let has_word = word >= HEADER_LEN && word + 4 <= octets.len();
-        let value = u8::try_from(pick(256)).unwrap_or_default();
-        let bit = pick(8);
-        let edge = [0, 1, 0x7f, 0x80, 0xff]
-            .get(pick(5))
-            .copied()
-            .unwrap_or_default();
-        match (pick(8), octets.get_mut(at)) {
-            (0, Some(o)) => *o = value,
-            (1..=3, Some(o)) => *o ^= 1 << bit,
-            (4 | 5, Some(o)) => *o = edge,
-            (6, _) if has_word => {
-                octets.drain(word..word + 4);
-            }
-            (_, Some(_)) if word >= HEADER_LEN => {
-                let rest = octets.get(word..).unwrap_or_default();
-                let copy: Vec<u8> = rest.iter().take(4 * (1 + pick(8))).copied().collect();
-                octets.splice(word..word, copy);
-            }
-            _ => {}
-        }
+        mutate(&mut octets, rng, from, HEADER_LEN);
     }
     if !lies {
         let length = u32::try_from(octets.len()).unwrap_or_default();
