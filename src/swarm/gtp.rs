@@ -263,7 +263,10 @@ impl Bench {
                 &Message::CreateSessionRequest(request),
             );
             let tunnel = self.gateway.create(BAD, imsi, tenant)?;
-            self.about(&mut corpus, &tunnel);
+            self.about(&mut corpus, &tunnel, recovery);
+            // Broken signalling soon ends the sessions that it is about; the user plane has its own.
+            let tunnel = self.gateway.create(BAD, sim(200 + number)?, tenant)?;
+            packets(&mut corpus, &tunnel);
         }
         self.next_sim += SESSIONS;
         self.corpus = corpus;
@@ -279,7 +282,7 @@ impl Bench {
     }
 
     /// One of each message about a session.
-    fn about(&mut self, corpus: &mut Vec<Template>, tunnel: &Tunnel) {
+    fn about(&mut self, corpus: &mut Vec<Template>, tunnel: &Tunnel, recovery: u8) {
         let teid = Some(tunnel.pgw_c.get());
         let end = |interface, teid| FTeid::new(interface, teid, BAD.into());
         let modify = ModifyBearerRequest {
@@ -297,25 +300,44 @@ impl Bench {
             ..DeleteSessionRequest::default()
         };
         self.template(corpus, teid, &Message::DeleteSessionRequest(delete));
-        self.template(corpus, None, &Message::EchoRequest { recovery: 7 });
-        let worker = Some(worker_of(&tunnel.pgw_u));
-        let mut user = |octets| corpus.push(Template { octets, worker });
-        for (own, host) in ends(tunnel) {
-            let packet = udp(own, host, 9, &[7; 64]).unwrap_or_default();
-            user(gpdu(tunnel.pgw_u.teid, &packet));
-        }
-        user(u::encode(&u::Message::EchoRequest { seq: 1 }));
-        user(u::encode(&u::Message::ErrorIndication {
+        self.template(corpus, None, &Message::EchoRequest { recovery });
+        let error = u::Message::ErrorIndication {
             seq: 0,
             teid: tunnel.sgw_u,
             peer: BAD.into(),
             udp_port: None,
-        }));
-        let extended = [
-            0x34, 1, 0, 16, 0, 0, 0, 0, 0, 1, 0, 0x40, 1, 8, 104, 0, 0x60, 0, 0, 0, 0, 0, 59, 64,
-        ];
-        user(extended.to_vec());
+        };
+        corpus.push(Template {
+            octets: u::encode(&error),
+            worker: Some(worker_of(&tunnel.pgw_u)),
+        });
     }
+}
+
+/// What goes up a session's tunnel: packets of both families and several shapes, and GTP-U itself.
+fn packets(corpus: &mut Vec<Template>, tunnel: &Tunnel) {
+    let worker = Some(worker_of(&tunnel.pgw_u));
+    let mut user = |octets| corpus.push(Template { octets, worker });
+    for (own, host) in ends(tunnel) {
+        let packet = udp(own, host, 9, &[7; 64]).unwrap_or_default();
+        user(gpdu(tunnel.pgw_u.teid, &packet));
+        if host.is_ipv6() {
+            let mut extended = packet.clone();
+            // Destination options, and a fragment header that says that the packet is whole.
+            let headers = [44, 0, 1, 4, 0, 0, 0, 0, 17, 0, 0, 0, 0, 0, 0, 9];
+            extended.splice(40..40, headers);
+            if let Some([_, length, next]) = extended.get_mut(4..7) {
+                (*length, *next) = (length.saturating_add(16), 60);
+            }
+            user(gpdu(tunnel.pgw_u.teid, &extended));
+        }
+    }
+    user(u::encode(&u::Message::EchoRequest { seq: 1 }));
+    // An extension header that nobody here knows.
+    let extended = [
+        0x34, 0xff, 0, 16, 0, 0, 0, 0, 0, 1, 0, 0x40, 1, 8, 104, 0, 0x60, 0, 0, 0, 0, 0, 59, 64,
+    ];
+    user(extended.to_vec());
 }
 
 /// A session's addresses, each with a host that it may reach.

@@ -259,14 +259,19 @@ fn an_operator_changes_a_contract() {
         core::mem::take(&mut bed.sgi).len()
     };
     assert_eq!(send(&mut bed), 200);
-    let body = serde_json::json!({ "tenant": "red", "uplink_bps": 1_000, "actor": "test" });
-    assert_eq!(bed.post("/v1/contracts", &body).0, 200);
-    // The least burst, of which each of two workers has its own.
+    let order = |bed: &mut super::bed::Bed, token: &str, body: serde_json::Value| {
+        let call = bed.call(token, heiiki_types::Method::Post, "/v1/contracts", &body);
+        bed.reply(call).unwrap().0
+    };
+    let slow = serde_json::json!({ "tenant": "red", "uplink_bps": 1_000, "actor": "test" });
+    assert_eq!(order(&mut bed, "operate", slow.clone()), 403);
+    assert_eq!(order(&mut bed, "admin", slow), 200);
+    // The least burst.
     assert_eq!(send(&mut bed), 16);
     let none = serde_json::json!({ "tenant": "red" });
-    assert_eq!(bed.post("/v1/contracts", &none).0, 200);
+    assert_eq!(order(&mut bed, "admin", none), 200);
     assert_eq!(send(&mut bed), 200);
     let other = serde_json::json!({ "tenant": "green" });
-    assert_eq!(bed.post("/v1/contracts", &other).0, 404);
+    assert_eq!(order(&mut bed, "admin", other), 404);
     assert_eq!(bed.pgw.control().session_count(), 1);
 }
