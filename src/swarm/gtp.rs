@@ -22,6 +22,9 @@ use super::mutate::{mutate, pick};
 
 const GOOD: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 1);
 const BAD: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 2);
+/// An SGW whose user plane alone is broken: broken signalling soon ends the sessions that it is
+/// about, and then no packet would be looked at.
+const USER: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 3);
 /// The good SIM; the broken messages are about those from 100 on.
 const GOOD_SIM: u64 = 1;
 /// A host of every tenant.
@@ -82,6 +85,7 @@ struct Template {
     octets: Vec<u8>,
     /// The worker, of a message of GTP-U.
     worker: Option<usize>,
+    sgw: Ipv4Addr,
 }
 
 struct Bench {
@@ -90,6 +94,7 @@ struct Bench {
     corpus: Vec<Template>,
     flood: Flood,
     next_sim: u64,
+    users: Vec<Tunnel>,
 }
 
 /// Sends `messages` mutated messages, drawn from `seed`.
@@ -109,7 +114,13 @@ pub fn flood(seed: u64, messages: u64, mut each: impl FnMut(&Flood)) -> Result<F
         corpus: Vec::new(),
         flood: Flood::default(),
         next_sim: 100,
+        users: Vec::new(),
     };
+    for number in 0..SESSIONS {
+        let tenant = usize::try_from(number).unwrap_or(0) % TENANTS.len();
+        let tunnel = bench.gateway.create(USER, sim(200 + number)?, tenant)?;
+        bench.users.push(tunnel);
+    }
     bench.renew()?;
     let mut since = 0;
     while bench.flood.messages < messages {
@@ -146,7 +157,7 @@ impl Bench {
         let Some(template) = self.corpus.get(pick(rng, self.corpus.len())) else {
             return;
         };
-        let (mut octets, worker) = (template.octets.clone(), template.worker);
+        let (mut octets, worker, sgw) = (template.octets.clone(), template.worker, template.sgw);
         let lies = broken && rng.below(100) == 0;
         let from = match (lies, worker) {
             (true, _) => 0,
@@ -172,8 +183,8 @@ impl Bench {
             }
         }
         match worker {
-            Some(worker) => self.gateway.send_u(BAD, worker, octets),
-            None => self.gateway.send_c(BAD, octets),
+            Some(worker) => self.gateway.send_u(sgw, worker, octets),
+            None => self.gateway.send_c(sgw, octets),
         }
     }
 
@@ -264,9 +275,9 @@ impl Bench {
             );
             let tunnel = self.gateway.create(BAD, imsi, tenant)?;
             self.about(&mut corpus, &tunnel, recovery);
-            // Broken signalling soon ends the sessions that it is about; the user plane has its own.
-            let tunnel = self.gateway.create(BAD, sim(200 + number)?, tenant)?;
-            packets(&mut corpus, &tunnel);
+        }
+        for tunnel in &self.users {
+            packets(&mut corpus, tunnel);
         }
         self.next_sim += SESSIONS;
         self.corpus = corpus;
@@ -278,6 +289,7 @@ impl Bench {
         corpus.push(Template {
             octets: c::encode(header, message),
             worker: None,
+            sgw: BAD,
         });
     }
 
@@ -310,6 +322,7 @@ impl Bench {
         corpus.push(Template {
             octets: u::encode(&error),
             worker: Some(worker_of(&tunnel.pgw_u)),
+            sgw: BAD,
         });
     }
 }
@@ -317,7 +330,14 @@ impl Bench {
 /// What goes up a session's tunnel: packets of both families and several shapes, and GTP-U itself.
 fn packets(corpus: &mut Vec<Template>, tunnel: &Tunnel) {
     let worker = Some(worker_of(&tunnel.pgw_u));
-    let mut user = |octets| corpus.push(Template { octets, worker });
+    let sgw = tunnel.sgw;
+    let mut user = |octets| {
+        corpus.push(Template {
+            octets,
+            worker,
+            sgw,
+        });
+    };
     for (own, host) in ends(tunnel) {
         let packet = udp(own, host, 9, &[7; 64]).unwrap_or_default();
         user(gpdu(tunnel.pgw_u.teid, &packet));
@@ -361,8 +381,8 @@ mod tests {
         let flood = flood(1, 100_000, |_| {}).unwrap();
         assert_eq!(flood.good, 100);
         // The flood must reach the procedures and the segment, or it tests the headers alone.
-        assert!(flood.answers > 20_000, "{flood}");
-        assert!(flood.accepted > 2_000, "{flood}");
+        assert!(flood.answers > 10_000, "{flood}");
+        assert!(flood.accepted > 500, "{flood}");
         assert!(flood.passed > 5_000, "{flood}");
     }
 
