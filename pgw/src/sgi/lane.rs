@@ -382,25 +382,16 @@ fn close_after(socket: &mut tcp::Socket<'_>) -> bool {
 /// Writes what a source sends from `at` on: the octets 0 to 250, again and again.
 fn pattern(at: u64, out: &mut [u8]) -> usize {
     const ROUND: usize = 251;
-    const TABLE: [u8; ROUND * 16] = {
-        let mut table = [0; ROUND * 16];
-        let mut n = 0;
-        while n < table.len() {
-            #[expect(clippy::cast_possible_truncation, reason = "below 251")]
-            {
-                table[n] = (n % ROUND) as u8;
-            }
-            n += 1;
-        }
-        table
-    };
-    let mut start = usize::try_from(at % 251).unwrap_or(0);
-    for part in out.chunks_mut(ROUND * 15) {
-        let from = TABLE.get(start..start + part.len()).unwrap_or_default();
-        part.copy_from_slice(from);
-        start = (start + part.len()) % ROUND;
+    let round: [u8; ROUND] = core::array::from_fn(|n| u8::try_from(n).unwrap_or(0));
+    let start = usize::try_from(at % 251).unwrap_or(0);
+    let length = out.len();
+    let (first, rest) = out.split_at_mut(length.min(ROUND - start));
+    let begun = round.get(start..start + first.len()).unwrap_or_default();
+    first.copy_from_slice(begun);
+    for part in rest.chunks_mut(ROUND) {
+        part.copy_from_slice(round.get(..part.len()).unwrap_or_default());
     }
-    out.len()
+    length
 }
 
 fn echo_datagrams(socket: &mut udp::Socket<'_>) -> bool {

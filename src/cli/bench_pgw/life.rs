@@ -101,7 +101,7 @@ fn restart(
         stage.restart(folder)?;
         plane.echo(&last)?;
         seconds.push(float(nanos() - start) / 1e9);
-        let status = stage.call(folder, Method::Get, "/v1/status", Value::Null)?;
+        let status = stage.call(folder, Method::Get, "/v1/status", &Value::Null)?;
         let restored = status.get("sessions").and_then(Value::as_u64);
         must(
             restored == u64::try_from(plan.restored).ok(),
@@ -140,7 +140,7 @@ fn cut_one(
                 "imsi": imsi(number), "cut": format!("bench-{number}"), "version": number + 1,
                 "actor": "bench-pgw", "t0": t0, "boot": boot,
             });
-            let answer = stage.call(folder, Method::Post, "/v1/bars", body)?;
+            let answer = stage.call(folder, Method::Post, "/v1/bars", &body)?;
             let stamp = |name| answer.get(name).and_then(Value::as_u64);
             let t5 = stamp("t5_uplink").max(stamp("t5_downlink"));
             let t5 = t5.ok_or_else(|| failed(format!("a cut has no t5: {answer}")))?;

@@ -69,7 +69,7 @@ impl Stage {
         folder: &Folder,
         method: Method,
         target: &str,
-        body: Value,
+        body: &Value,
     ) -> Result<Value, Failure> {
         let admin = self.server.address("admin")?;
         let token: Token =
@@ -91,7 +91,7 @@ impl Stage {
 
     /// Packets that it has passed on, uplink and downlink, and how many it has refused.
     pub(super) fn passed(&self, folder: &Folder) -> Result<[u64; 3], Failure> {
-        let counters = self.call(folder, Method::Get, "/v1/counters", Value::Null)?;
+        let counters = self.call(folder, Method::Get, "/v1/counters", &Value::Null)?;
         let total = counters.get("total");
         let of = |name| total.and_then(|t| t.get(name)).and_then(Value::as_u64);
         let refused = counters.get("refused").and_then(Value::as_object);

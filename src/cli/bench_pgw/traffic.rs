@@ -24,7 +24,7 @@ const BURST: usize = 64;
 /// A receiver that has heard nothing for so long has heard everything.
 const SILENCE: Duration = Duration::from_millis(200);
 
-/// What was sent, and in how many nanoseconds.
+/// What was sent.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Sent {
     pub(super) packets: u64,
