@@ -1,4 +1,5 @@
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::net::IpAddr;
 
 use heiiki_types::{Ambr, Apn, Ecgi, Imsi, Instant, Tai, UeAddresses};
@@ -180,6 +181,20 @@ pub enum Event {
         imsi: Imsi,
         /// The cause in the response; none when there was no response.
         cause: Option<u8>,
+    },
+    /// A request about dedicated bearers, or about the rates of a session, was answered or given
+    /// up; what was accepted is in force and on disk.
+    BearersAnswered {
+        /// The session.
+        session: SessionId,
+        /// Whose it is.
+        imsi: Imsi,
+        /// `create_bearer`, `update_bearer` or `delete_bearer`.
+        request: &'static str,
+        /// The cause in the response; none when there was no response.
+        cause: Option<u8>,
+        /// The bearers: identity (0 for one that was refused) and cause.
+        bearers: Vec<(u8, u8)>,
     },
     /// A SIM is barred from now on. This is t4; forwarding stops next.
     BarSet {

@@ -26,10 +26,10 @@ pub mod user_plane;
 
 pub use address_set::AddressSet;
 pub use config::{
-    AccessId, ApnConfig, Authentication, ConfigError, DeclaredPrefix, Families, FramedRoute,
-    GroupConfig, GroupId, HostConfig, Limits, Mistake, Network, PgwConfig, PrefixRefusal,
-    SelectionMode, Service, SpoofPolicy, TenantConfig, TenantId, Tokens, UeToUe, User,
-    WorkerConfig,
+    AccessId, ApnConfig, Authentication, BearerRule, BearerWhen, ConfigError, DeclaredPrefix,
+    Families, FramedRoute, GroupConfig, GroupId, HostConfig, Limits, Mistake, Network, PgwConfig,
+    PrefixRefusal, SelectionMode, Service, SpoofPolicy, TenantConfig, TenantId, Tokens, UeToUe,
+    User, WorkerConfig,
 };
 pub use event::{EndReason, Event};
 pub use node::{Input, Output, Pgw};

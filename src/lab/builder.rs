@@ -138,6 +138,8 @@ impl Builder {
             selection: vec![Selection::Verified],
             auth: Auth::None,
             routes: Vec::new(),
+            bearers: Vec::new(),
+            ue_bearers: Vec::new(),
             ambr: AMBR,
             egress: Egress::Closed,
         });

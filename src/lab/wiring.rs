@@ -553,6 +553,8 @@ pub(crate) fn closed_access_point(access: &AccessPoint) -> ApnConfig {
         prefix: route.prefix,
     });
     config.routes = routes.collect();
+    config.bearers.clone_from(&access.bearers);
+    config.ue_bearers.clone_from(&access.ue_bearers);
     config.ambr = Some(access.ambr);
     config
 }

@@ -252,6 +252,10 @@ pub struct AccessPoint {
     pub routes: Vec<FramedRoute>,
     /// The MTU that UEs are told, octets.
     pub mtu: u16,
+    /// Dedicated bearers that its sessions get, or that an operator can order.
+    pub bearers: Vec<heiiki_pgw::BearerRule>,
+    /// Classes of the bearers that its UEs may ask for.
+    pub ue_bearers: Vec<Qci>,
     /// The bandwidth of all non-GBR bearers of one UE at this access point.
     pub ambr: Ambr,
     /// Where packets may go.

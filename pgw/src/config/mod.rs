@@ -9,11 +9,12 @@ use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use heiiki_gtp::c;
-use heiiki_types::{Ambr, Apn, Duration, Imsi, Prefix, Prefix64, Protections, Token};
+use heiiki_types::{Ambr, Apn, Duration, Imsi, Prefix, Prefix64, Protections, Qci, Token};
 
 use crate::egress::OpenLabEgress;
 
 mod access;
+mod bearer;
 mod check;
 mod declared;
 mod groups;
@@ -21,6 +22,8 @@ mod mistake;
 mod routes;
 
 pub use access::{Authentication, Families, FramedRoute, User};
+pub use bearer::{BearerRule, BearerWhen};
+pub(crate) use bearer::{has_guaranteed_rate, numbered};
 pub(crate) use check::Access;
 pub use check::Network;
 pub use declared::{CheckedPrefix, DeclaredPrefix, DeclaredPrefixes, PrefixRefusal};
@@ -217,6 +220,10 @@ pub struct ApnConfig {
     /// The most that a session gets; the smaller of this and what was asked counts. `None` grants
     /// what was asked.
     pub ambr: Option<Ambr>,
+    /// Dedicated bearers that its sessions get, or can be ordered for them.
+    pub bearers: Vec<BearerRule>,
+    /// Classes of the bearers that its UEs may ask for; empty refuses them all.
+    pub ue_bearers: Vec<Qci>,
     /// The accepted selection modes. A closed APN accepts only [`SelectionMode::VERIFIED`].
     pub selection_modes: Vec<SelectionMode>,
     /// Set by a lab for its open APN, the positive control; nothing that reads a server's file can
@@ -381,6 +388,8 @@ impl ApnConfig {
             mtu: 1400,
             apn_restriction: 4,
             ambr: None,
+            bearers: Vec::new(),
+            ue_bearers: Vec::new(),
             selection_modes: alloc::vec![SelectionMode::VERIFIED],
             open_lab: None,
         }

@@ -28,6 +28,11 @@ enum Route<'a> {
     ListBars,
     ListSessions,
     DeleteSession(&'a str),
+    ListBearers(&'a str),
+    CreateBearer(&'a str),
+    ChangeBearer(&'a str, &'a str),
+    DeleteBearer(&'a str, &'a str),
+    SetAmbr(&'a str),
     EmergencyCut,
     DeleteSessionsOf,
     SetIsolation,
@@ -53,6 +58,21 @@ impl<'a> Route<'a> {
             (Some("sessions"), Some(id), Some("delete"), None) => {
                 (Self::DeleteSession(id), Method::Post)
             }
+            (Some("sessions"), Some(id), Some("bearers"), None) if method == Method::Get => {
+                (Self::ListBearers(id), Method::Get)
+            }
+            (Some("sessions"), Some(id), Some("bearers"), None) => {
+                (Self::CreateBearer(id), Method::Post)
+            }
+            (Some("sessions"), Some(id), Some("bearers"), Some(ebi))
+                if method == Method::Delete =>
+            {
+                (Self::DeleteBearer(id, ebi), Method::Delete)
+            }
+            (Some("sessions"), Some(id), Some("bearers"), Some(ebi)) => {
+                (Self::ChangeBearer(id, ebi), Method::Post)
+            }
+            (Some("sessions"), Some(id), Some("ambr"), None) => (Self::SetAmbr(id), Method::Post),
             (Some("emergency-cut"), None, ..) => (Self::EmergencyCut, Method::Post),
             (Some("delete-session"), None, ..) => (Self::DeleteSessionsOf, Method::Post),
             (Some("isolations"), None, ..) if method == Method::Get => {
@@ -81,12 +101,20 @@ impl<'a> Route<'a> {
             | Self::ListBars
             | Self::ListIsolations
             | Self::ListSessions
+            | Self::ListBearers(_)
             | Self::Status => Role::CutOnly,
             Self::LiftBar(_)
             | Self::Release(_)
             | Self::DeleteSession(_)
             | Self::DeleteSessionsOf => Role::Operate,
-            Self::SetContract | Self::Counters | Self::Audit | Self::Events => Role::Admin,
+            Self::CreateBearer(_)
+            | Self::ChangeBearer(..)
+            | Self::DeleteBearer(..)
+            | Self::SetAmbr(_)
+            | Self::SetContract
+            | Self::Counters
+            | Self::Audit
+            | Self::Events => Role::Admin,
         }
     }
 
@@ -186,6 +214,13 @@ impl Control {
                 Ok(())
             }
             Route::DeleteSession(id) => self.post_delete(now, call, id, request),
+            Route::ListBearers(id) => self.get_bearers(call, id),
+            Route::CreateBearer(id) => self.post_bearer(now, call, id, body(request)?),
+            Route::ChangeBearer(id, ebi) => {
+                self.post_bearer_change(now, call, (id, ebi), &body(request)?)
+            }
+            Route::DeleteBearer(id, ebi) => self.delete_bearer_call(now, call, (id, ebi)),
+            Route::SetAmbr(id) => self.post_ambr(now, call, id, &body(request)?),
             Route::Counters => {
                 let question = match request.query("imsi") {
                     Some(text) => Question::SessionCounters(imsi(text)?),

@@ -194,6 +194,7 @@ impl Control {
             apn: access.config.apn.clone(),
             ebi: bearer.ebi,
             addresses: lease.addresses,
+            bearers: Vec::new(),
             teid_c,
             teid_u,
             sgw_c: wanted.sgw_c,
@@ -297,6 +298,7 @@ impl Control {
             sgw: session.sgw_c.address,
             worker: slot.0 % self.network.workers,
         });
+        self.begin_rule_bearers(now, slot, id);
     }
 
     /// The session was cut or replaced while it was being set up, or the disk failed.
@@ -329,6 +331,13 @@ impl Control {
         }
     }
 
+    /// The GTP-U address of the worker that owns a place.
+    pub(super) fn s5u_of(&self, slot: Slot) -> IpAddr {
+        let worker = usize::try_from(slot.0 % self.network.workers).unwrap_or(0);
+        let worker = self.config.workers.get(worker);
+        worker.map_or_else(|| self.local(), |w| w.s5u_local).ip()
+    }
+
     fn create_response(
         &self,
         live: &Live,
@@ -337,9 +346,7 @@ impl Control {
     ) -> CreateSessionResponse {
         let session = &live.session;
         let own = |interface, teid, address: IpAddr| Some(FTeid::new(interface, teid, address));
-        let worker = usize::try_from(session.slot.0 % self.network.workers).unwrap_or(0);
-        let worker = self.config.workers.get(worker);
-        let s5u = worker.map_or_else(|| self.local(), |w| w.s5u_local).ip();
+        let s5u = self.s5u_of(session.slot);
         let mut response = CreateSessionResponse::new(cause.into());
         response.pgw_s5s8_f_teid = own(Interface::S5S8_PGW_GTPC, session.teid_c, self.local().ip());
         response.paa = Some(paa(session.addresses));

@@ -92,8 +92,25 @@ impl Control {
                     let teid = self.peer_teid(header, handle);
                     self.refuse(now, handle, teid, &reject);
                 }
-                Gtp::Response { tag, message, .. } => self.delete_bearer_done(tag, &message),
-                Gtp::TimedOut { tag, .. } => self.delete_bearer_gone(tag, None),
+                Gtp::Response {
+                    tag,
+                    message,
+                    remote,
+                    ..
+                } => {
+                    if let Some(counter) = message.as_ref().ok().and_then(Message::recovery) {
+                        self.note_counter(now, remote.ip(), counter);
+                    }
+                    let answer = Some(message.clone());
+                    if !self.bearers_answered(now, tag, remote.ip(), answer) {
+                        self.delete_bearer_done(tag, &message);
+                    }
+                }
+                Gtp::TimedOut { tag, remote } => {
+                    if !self.bearers_answered(now, tag, remote.ip(), None) {
+                        self.delete_bearer_gone(tag, None);
+                    }
+                }
                 Gtp::Echo {
                     remote, recovery, ..
                 } => self.note_counter(now, remote.ip(), recovery),
@@ -144,6 +161,15 @@ impl Control {
             }
             Message::DeletePdnConnectionSetRequest(request) => {
                 self.delete_connection_set(now, handle, &request);
+            }
+            Message::ModifyBearerCommand(command) => {
+                self.modify_bearer_command(now, handle, header, &command);
+            }
+            Message::DeleteBearerCommand(command) => {
+                self.delete_bearer_command(now, handle, header, &command);
+            }
+            Message::BearerResourceCommand(command) => {
+                self.bearer_resource_command(now, handle, header, &command);
             }
             _ => {
                 let reject = Reject::new(Cause::SERVICE_NOT_SUPPORTED, "not a request to a PGW");
@@ -305,9 +331,17 @@ impl Control {
     /// (TS 29.281 §7.3.1, TS 23.007 §22).
     fn error_indication(&mut self, now: Now, from: IpAddr, about: TunnelEnd) {
         let live = self.sessions.by_peer_tunnel(from, about.teid);
-        let found = live
-            .filter(|l| about.address == from && !l.is_leaving())
-            .map(|l| (l.session.slot, l.session.id));
+        let live = live.filter(|l| about.address == from && !l.is_leaving());
+        let bearer = live.and_then(|l| {
+            let bearers = &l.session.bearers;
+            bearers.iter().find(|b| b.sgw_u.teid == about.teid)
+        });
+        if let (Some(live), Some(bearer)) = (live, bearer) {
+            let (slot, id, ebi) = (live.session.slot, live.session.id, bearer.ebi);
+            self.bearer_lost(now, slot, id, ebi);
+            return;
+        }
+        let found = live.map(|l| (l.session.slot, l.session.id));
         match found {
             Some(found) => {
                 self.remove_sessions(now, alloc::vec![found], EndReason::ErrorIndication, None);
@@ -331,6 +365,9 @@ pub(super) fn request_name(handle: RequestHandle) -> &'static str {
         c::MessageType::SUSPEND_NOTIFICATION => "suspend",
         c::MessageType::RESUME_NOTIFICATION => "resume",
         c::MessageType::DELETE_PDN_CONNECTION_SET_REQUEST => "delete_connection_set",
+        c::MessageType::MODIFY_BEARER_COMMAND => "modify_bearer_command",
+        c::MessageType::DELETE_BEARER_COMMAND => "delete_bearer_command",
+        c::MessageType::BEARER_RESOURCE_COMMAND => "bearer_resource_command",
         _ => "other",
     }
 }

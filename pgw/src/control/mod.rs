@@ -9,6 +9,7 @@
 //! are on disk; the caller has its answer; the SGW gets its Delete Bearer Request, and nobody
 //! waits for the response.
 
+use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -28,6 +29,7 @@ mod admin;
 mod admission;
 mod api;
 mod audit;
+mod bearers;
 mod contract;
 mod create;
 mod cut;
@@ -172,6 +174,8 @@ pub struct Control {
     last_update: Vec<u64>,
     /// Delete Bearer Requests without a response, by their tags.
     delete_bearers: BTreeMap<u64, (SessionId, Imsi)>,
+    /// Requests about dedicated bearers without a response, by their tags.
+    bearer_requests: BTreeMap<u64, Box<bearers::Request>>,
     reports: gtpc::Reports,
     outputs: VecDeque<Output>,
 }
@@ -245,6 +249,7 @@ impl Control {
             last_ticket: 0,
             last_update: alloc::vec![0; workers],
             delete_bearers: BTreeMap::new(),
+            bearer_requests: BTreeMap::new(),
             reports: gtpc::Reports::default(),
             outputs: VecDeque::new(),
         })
@@ -333,9 +338,9 @@ impl Control {
         })
     }
 
-    /// Delete Bearer Requests that wait for their responses: none in a gateway at rest.
+    /// Requests about bearers that wait for their responses: none in a gateway at rest.
     pub fn unanswered(&self) -> usize {
-        self.delete_bearers.len()
+        self.delete_bearers.len() + self.bearer_requests.len()
     }
 
     fn event(&mut self, event: Event) {
@@ -465,6 +470,8 @@ impl Control {
             }
             Procedure::Gathering(gathering) => self.gathered(*gathering),
             Procedure::Suspension(suspension) => self.suspension_done(now, suspension, durable),
+            Procedure::Bearers(outcome) => self.bearers_done(&outcome, durable),
+            Procedure::LaterBearers(request) => self.ask_again(now, *request),
             Procedure::Note => {}
         }
         None
@@ -530,8 +537,9 @@ impl Machine for Control {
             if let Some(running) = self.procedures.get_mut(&ticket) {
                 running.deadline = None;
             }
-            self.overdue(ticket);
+            self.overdue(now, ticket);
         }
+        self.drain_endpoint(now);
     }
 
     fn poll_output(&mut self) -> Option<Output> {

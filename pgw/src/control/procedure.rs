@@ -7,6 +7,7 @@ use heiiki_gtp::c::{Cause, CreateSessionRequest, Header, RequestHandle};
 use heiiki_types::{CallId, Ebi, Imsi, Instant};
 
 use super::admission::Options;
+use super::bearers::{Outcome, Request};
 use super::session::TunnelEnd;
 use crate::event::EndReason;
 use crate::user_plane::{Reach, SessionId, Slot, Usage, WorkerCounters};
@@ -127,8 +128,11 @@ pub(crate) struct Move {
     pub(crate) handle: RequestHandle,
     pub(crate) slot: Slot,
     pub(crate) id: SessionId,
-    pub(crate) ebi: Ebi,
     pub(crate) sgw_c: TunnelEnd,
+    /// The bearers of the request that the session has.
+    pub(crate) modified: Vec<Ebi>,
+    /// Those that it does not have.
+    pub(crate) unknown: Vec<Ebi>,
     pub(crate) moved: bool,
 }
 
@@ -204,6 +208,10 @@ pub(crate) enum Procedure {
     Gathering(Box<Gathering>),
     /// A Suspend or Resume Notification, to be acknowledged.
     Suspension(Suspension),
+    /// What an SGW has answered about bearers, to be told.
+    Bearers(Box<Outcome>),
+    /// A request about bearers that the SGW has put off, until it is sent again.
+    LaterBearers(Box<Request>),
     /// A row that nobody waits for.
     Note,
 }

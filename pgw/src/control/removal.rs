@@ -220,7 +220,7 @@ impl Control {
         let message = Message::DeleteBearerRequest(DeleteBearerRequest {
             linked_ebi: Some(session.ebi),
             ebis: Vec::new(),
-            failed: alloc::vec::Vec::new(),
+            failed: Vec::new(),
             pti: None,
             pco: None,
             cause: Some(cause),
@@ -269,12 +269,14 @@ impl Control {
     }
 
     /// A worker or the disk is late: the caller of a cut hears so, the cut itself goes on.
-    pub(super) fn overdue(&mut self, ticket: Ticket) {
+    pub(super) fn overdue(&mut self, now: Now, ticket: Ticket) {
         let Some(running) = self.procedures.get_mut(&ticket) else {
             return;
         };
         let workers = running.acks;
         match &mut running.procedure {
+            // What it waits for is the time.
+            Some(Procedure::LaterBearers(_)) => self.advance(now, ticket),
             Some(Procedure::Removal(removal)) => match &mut removal.listener {
                 Listener::Cut(cut) => {
                     let calls = core::mem::take(&mut cut.calls);

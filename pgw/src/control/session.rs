@@ -9,6 +9,7 @@ use heiiki_types::{
     WallTime,
 };
 
+use super::bearers::Bearer;
 use super::procedure::Ticket;
 use crate::config::{AccessId, TenantId};
 use crate::user_plane::{Gone, SessionId, Slot};
@@ -31,6 +32,8 @@ pub(crate) struct Session {
     /// The network identifier as configured.
     pub(crate) apn: Apn,
     pub(crate) ebi: Ebi,
+    /// Its dedicated bearers, in the order in which they began.
+    pub(crate) bearers: Vec<Bearer>,
     pub(crate) addresses: UeAddresses,
     /// The gateway's own ends: control and user plane.
     pub(crate) teid_c: Teid,
@@ -255,6 +258,10 @@ impl SessionTable {
         self.by_sgw.insert((session.sgw_c.address, slot));
         let tunnel = (session.sgw_u.address, session.sgw_u.teid);
         self.by_peer_tunnel.insert(tunnel, slot);
+        for bearer in &session.bearers {
+            let tunnel = (bearer.sgw_u.address, bearer.sgw_u.teid);
+            self.by_peer_tunnel.insert(tunnel, slot);
+        }
         self.live += 1;
         if let Some(place) = self.places.get_mut(index(slot)) {
             *place = Place::Live(Box::new(live));
@@ -317,6 +324,9 @@ impl SessionTable {
         self.live -= 1;
         let session = &live.session;
         self.unlink(session.sgw_c.address, session.sgw_u, slot);
+        for bearer in &session.bearers {
+            self.unlink_tunnel(bearer.sgw_u, slot);
+        }
         if let Some(slots) = self.by_imsi.get_mut(&session.imsi) {
             slots.retain(|s| *s != slot);
             if slots.is_empty() {
@@ -328,9 +338,60 @@ impl SessionTable {
 
     fn unlink(&mut self, sgw: IpAddr, tunnel: TunnelEnd, slot: Slot) {
         self.by_sgw.remove(&(sgw, slot));
+        self.unlink_tunnel(tunnel, slot);
+    }
+
+    fn unlink_tunnel(&mut self, tunnel: TunnelEnd, slot: Slot) {
         let tunnel = (tunnel.address, tunnel.teid);
         if self.by_peer_tunnel.get(&tunnel) == Some(&slot) {
             self.by_peer_tunnel.remove(&tunnel);
+        }
+    }
+
+    /// A TEID for a dedicated bearer in this place: none of those that are taken.
+    pub(crate) fn bearer_teid(&self, slot: Slot, taken: &[Teid], rng: &mut Rng) -> Option<Teid> {
+        (0..64)
+            .filter_map(|_| self.teid(slot, None, rng))
+            .find(|teid| !taken.contains(teid))
+    }
+
+    /// Gives a session a dedicated bearer.
+    pub(crate) fn add_bearer(&mut self, slot: Slot, bearer: Bearer) {
+        let tunnel = (bearer.sgw_u.address, bearer.sgw_u.teid);
+        if let Some(live) = self.get_mut(slot) {
+            live.session.bearers.push(bearer);
+            self.by_peer_tunnel.insert(tunnel, slot);
+        }
+    }
+
+    /// Takes dedicated bearers away from a session and returns those that there were.
+    pub(crate) fn take_bearers(&mut self, slot: Slot, ebis: &[Ebi]) -> Vec<Bearer> {
+        let Some(live) = self.get_mut(slot) else {
+            return Vec::new();
+        };
+        let bearers = core::mem::take(&mut live.session.bearers);
+        let (gone, kept): (Vec<Bearer>, Vec<Bearer>) =
+            bearers.into_iter().partition(|b| ebis.contains(&b.ebi));
+        live.session.bearers = kept;
+        for bearer in &gone {
+            self.unlink_tunnel(bearer.sgw_u, slot);
+        }
+        gone
+    }
+
+    /// Moves dedicated bearers to other ends of the SGW.
+    pub(crate) fn move_bearers(&mut self, slot: Slot, moves: &[(Ebi, TunnelEnd)]) {
+        for (ebi, sgw_u) in moves {
+            let Some(live) = self.get_mut(slot) else {
+                return;
+            };
+            let Some(bearer) = live.session.bearers.iter_mut().find(|b| b.ebi == *ebi) else {
+                continue;
+            };
+            let old = core::mem::replace(&mut bearer.sgw_u, *sgw_u);
+            self.unlink_tunnel(old, slot);
+            self.by_peer_tunnel
+                .insert((sgw_u.address, sgw_u.teid), slot);
         }
     }
 

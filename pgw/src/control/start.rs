@@ -126,7 +126,11 @@ impl Control {
             && session.teid_c.get() & index_mask == session.slot.0
             && session.teid_u.get() & index_mask == session.slot.0
             && self.network.sgws.contains(session.sgw_c.address)
-            && self.network.sgws.contains(session.sgw_u.address);
+            && self.network.sgws.contains(session.sgw_u.address)
+            && session.bearers.iter().all(|b| {
+                b.teid.get() & index_mask == session.slot.0
+                    && self.network.sgws.contains(b.sgw_u.address)
+            });
         (known && fits).then(|| Live {
             session: session.clone(),
             access: access_id,
@@ -171,12 +175,15 @@ impl Control {
             if self.config.protections.bar && self.bars.in_force(session.imsi).is_some() {
                 barred.push((session.slot, session.id, session.imsi));
             } else {
-                entries.push(self.entry(live));
+                entries.push((self.entry(live), self.bearer_updates(live)));
             }
         }
         let restored = u32::try_from(entries.len()).unwrap_or(u32::MAX);
-        for entry in entries {
+        for (entry, bearers) in entries {
             self.broadcast(note, &Update::Install(Arc::new(entry)));
+            for update in &bearers {
+                self.broadcast(note, update);
+            }
         }
         self.broadcast(note, &Update::Serve);
         self.advance(now, note);

@@ -5,6 +5,7 @@ pub(crate) mod bed;
 mod addresses;
 mod admin;
 mod attacks;
+mod bearers;
 mod closed;
 mod cut;
 mod inner;

@@ -2,9 +2,10 @@
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use heiiki_types::{Ambr, Apn, Imsi, Prefix, Token};
+use heiiki_types::{Ambr, Apn, Imsi, Prefix, Qci, Token};
 use toml::de::DeValue;
 
+use super::bearer::read_bearers;
 use super::tenant::{Scope, Tenants};
 use crate::file::mistake::Kind;
 use crate::file::reader::{At, Fault, FromToml, Sink, Table};
@@ -89,6 +90,8 @@ impl Tenants {
         let ip_versions = read_versions(&mut table, pool_v6.is_some());
         let (dns, dns_v6) = split(table.list::<IpAddr>("dns"), owner.as_ref());
         let p_cscf = table.list::<IpAddr>("p_cscf").unwrap_or_default();
+        let bearers = read_bearers(&mut table);
+        let ue_bearers = table.list::<Qci>("ue_bearers").unwrap_or_default();
         let mtu = table.or("mtu", 1400);
         let restriction = read_restriction(&mut table);
         let selection = table.list::<Selection>("selection");
@@ -112,6 +115,8 @@ impl Tenants {
             dns_v6,
             p_cscf: p_cscf.into_iter().map(|a| a.value).collect(),
             mtu,
+            bearers,
+            ue_bearers: ue_bearers.into_iter().map(|q| q.value).collect(),
             restriction,
             selection: selection.map_or_else(
                 || vec![Selection::Verified],

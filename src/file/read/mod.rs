@@ -2,6 +2,7 @@
 
 mod access_point;
 mod assert;
+mod bearer;
 mod destination;
 mod hss;
 mod lab;

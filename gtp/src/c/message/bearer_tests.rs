@@ -311,7 +311,7 @@ fn a_missing_element_has_its_cause_and_is_named_ts_29_274_7_7_6() {
 
 #[test]
 fn a_faulty_command_is_answered_by_its_failure_indication() {
-    let reject = Reject::missing((ie_type::AMBR, 0), "AMBR");
+    let reject = Reject::missing((AMBR, 0), "AMBR");
     for (request, indication) in [
         (MessageType::MODIFY_BEARER_COMMAND, 65),
         (MessageType::DELETE_BEARER_COMMAND, 67),
