@@ -253,7 +253,7 @@ def sessions_of_all_types(sgw, has_ipv6):
         if granted in (V6, V4V6):
             equal("prefix length", session.paa[1], 64)
             prefix = ipaddress.ip_address(session.paa[2:18])
-            assert prefix in ipaddress.ip_network("fd00:20::/48"), prefix
+            assert prefix in ipaddress.ip_network("fd20:1::/48"), prefix
         pco = session.answer.get(78)
         if granted in (V4, V4V6):
             assert bytes.fromhex("000d040a14ff0a") in pco, pco.hex()

@@ -748,8 +748,22 @@ fn bearers_move_with_their_session_or_stay_behind_7_2_7() {
     let mut bed = Bed::new(with_voice());
     let tunnel = voice(&mut bed);
     let ends = [(5, Some(0x7001)), (6, Some(0x7006))];
+    bed.s5u.clear();
     let response = modify(&mut bed, OTHER_SGW, &tunnel, &ends, &[]);
     assert_eq!(response.bearer_contexts.len(), 2);
+    // Each old tunnel has had its last packet (TS 29.281 §7.3.2).
+    let mut ended: Vec<u32> = (bed.s5u.iter())
+        .map(|d| match heiiki_gtp::u::decode(&d.payload) {
+            Ok(heiiki_gtp::u::Message::EndMarker { teid }) if d.remote.ip() == SGW => teid.get(),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    ended.sort_unstable();
+    assert_eq!(ended, [tunnel.sgw_u.get(), 0x9006]);
+    bed.s5u.clear();
+    // What changes nothing ends nothing.
+    modify(&mut bed, OTHER_SGW, &tunnel, &ends, &[]);
+    assert!(bed.s5u.is_empty());
     assert_ne!(
         response.bearer_contexts[0].charging_id,
         response.bearer_contexts[1].charging_id

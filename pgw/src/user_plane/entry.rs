@@ -64,14 +64,19 @@ impl Entry {
     }
 
     /// Adds a dedicated bearer, or changes the one of its identity.
-    pub(super) fn set_bearer(&mut self, bearer: &BearerEntry) {
+    /// Returns where the tunnel of that one led.
+    pub(super) fn set_bearer(&mut self, bearer: &BearerEntry) -> Option<(SocketAddr, Teid)> {
         match self.bearers.binary_search_by_key(&bearer.ebi, |b| b.ebi) {
             Ok(at) => {
-                if let Some(old) = self.bearers.get_mut(at) {
-                    old.change(bearer);
-                }
+                let old = self.bearers.get_mut(at)?;
+                let end = (old.peer, old.peer_teid);
+                old.change(bearer);
+                Some(end)
             }
-            Err(at) => self.bearers.insert(at, Bearer::new(bearer)),
+            Err(at) => {
+                self.bearers.insert(at, Bearer::new(bearer));
+                None
+            }
         }
     }
 

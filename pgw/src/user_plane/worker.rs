@@ -3,6 +3,7 @@ use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 use core::net::{IpAddr, SocketAddr};
 
+use heiiki_gtp::u;
 use heiiki_types::{Duration, Imsi, Instant, Teid, UeAddresses};
 
 use super::batch::Reply;
@@ -66,6 +67,8 @@ pub struct Worker {
     groups: Vec<GroupId>,
     /// Sessions that are to be told their prefixes.
     to_advertise: Vec<Slot>,
+    /// Tunnels of SGWs that get nothing more.
+    to_end: Vec<(SocketAddr, Teid)>,
 }
 
 impl Worker {
@@ -97,6 +100,7 @@ impl Worker {
                 .collect(),
             groups: Vec::new(),
             to_advertise: Vec::new(),
+            to_end: Vec::new(),
         }
     }
 
@@ -119,8 +123,10 @@ impl Worker {
                 peer_teid,
             } => {
                 if let Some(entry) = self.entry_mut(*slot) {
+                    let old = (entry.peer, entry.peer_teid);
                     entry.peer = *peer;
                     entry.peer_teid = *peer_teid;
+                    self.end_tunnel(old, (*peer, *peer_teid));
                 }
                 Answer::Done
             }
@@ -171,7 +177,9 @@ impl Worker {
                 if let Some(entry) = self.entry_mut(bearer.slot)
                     && entry.session == bearer.session
                 {
-                    entry.set_bearer(bearer);
+                    let old = entry.set_bearer(bearer);
+                    let new = (bearer.peer, bearer.peer_teid);
+                    self.end_tunnel(old.unwrap_or(new), new);
                 }
                 Answer::Done
             }
@@ -305,6 +313,19 @@ impl Worker {
     pub fn poll_replies(&mut self, now: Instant, replies: &mut Vec<Reply>) {
         for slot in core::mem::take(&mut self.to_advertise) {
             self.advertise_unasked(now, slot, replies);
+        }
+        for (to, teid) in core::mem::take(&mut self.to_end) {
+            let octets = u::encode(&u::Message::EndMarker { teid });
+            replies.push(Reply { to, octets });
+        }
+    }
+
+    /// An SGW hears by an End Marker that its tunnel has had its last packet: so it, and whoever it
+    /// forwards to, can keep the order of what comes by the new way (TS 29.281 §7.3.2,
+    /// TS 23.401 §5.5.1.1.2).
+    fn end_tunnel(&mut self, old: (SocketAddr, Teid), new: (SocketAddr, Teid)) {
+        if old != new {
+            self.to_end.push(old);
         }
     }
 
