@@ -44,6 +44,19 @@ impl Digits {
         (self.0.get() >> 60) as usize
     }
 
+    /// The digits as a number of fifteen, with zeros behind those that are fewer. Neighbouring
+    /// digits are put together until all are.
+    const fn number(self) -> u64 {
+        const PAIRS: u64 = 0x0f0f_0f0f_0f0f_0f0f;
+        const FOURS: u64 = 0x00ff_00ff_00ff_00ff;
+        const EIGHTS: u64 = 0x0000_ffff_0000_ffff;
+        let digits = self.0.get() << 4 >> 4;
+        let pairs = (digits & PAIRS) + 10 * (digits >> 4 & PAIRS);
+        let fours = (pairs & FOURS) + 100 * (pairs >> 8 & FOURS);
+        let eights = (fours & EIGHTS) + 10_000 * (fours >> 16 & EIGHTS);
+        (eights & 0xffff_ffff) + 100_000_000 * (eights >> 32)
+    }
+
     fn iter(self) -> impl Iterator<Item = u8> {
         (0..self.len()).map(move |i| {
             let [.., low] = (self.0.get() >> (56 - 4 * i)).to_be_bytes();
@@ -127,6 +140,13 @@ digits! {
 }
 
 impl Imsi {
+    /// The digits as a number of fifteen: those of a shorter IMSI have zeros behind them. It tells
+    /// how far two IMSIs of one length are apart.
+    #[must_use]
+    pub const fn number(self) -> u64 {
+        self.0.number()
+    }
+
     /// Whether the IMSI is of this network: its first digits are the MCC and MNC.
     pub fn is_of(&self, plmn: PlmnId) -> bool {
         plmn.digits().zip(self.digits()).all(|(a, b)| a == b)
@@ -202,6 +222,11 @@ mod tests {
     #[test]
     fn network_of_an_imsi() {
         let imsi: Imsi = "001010000000001".parse().unwrap();
+        assert_eq!(imsi.number(), 1_010_000_000_001);
+        let other: Imsi = "987654321012345".parse().unwrap();
+        assert_eq!(other.number(), 987_654_321_012_345);
+        let short: Imsi = "310410".parse().unwrap();
+        assert_eq!(short.number(), 310_410_000_000_000);
         assert!(imsi.is_of("00101".parse().unwrap()));
         assert!(!imsi.is_of("00102".parse().unwrap()));
         assert!(imsi.is_of("001010".parse().unwrap()));
