@@ -257,6 +257,8 @@ fn drain<M: Machine>(machine: &mut M, outlet: &mut impl Outlet<M>) {
 
 /// Asks that are served in one turn, so that a flood of them leaves the sockets their share.
 const ASKS: usize = 256;
+/// Octets of one connection that are worked on before their answers leave: some two dozen requests.
+const PIECE: usize = 8 * 1024;
 /// How long the connections may take to send what is unsent and to part, once the machine has
 /// stopped.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -315,10 +317,30 @@ impl<M: Machine, S: Side<M>> Polled<M, S> {
         }
         let now = clock::now();
         for input in inputs.drain(..) {
-            let input = self.side.take(input);
-            self.machine.handle_input(now, input);
-            self.drain();
+            self.take_pieces(now, input);
         }
+    }
+
+    /// What comes in one long piece is answered in short ones, so that the peer goes on with the
+    /// first answers while the others are made.
+    fn take_pieces(&mut self, now: Now, input: StreamInput) {
+        let (conn, octets) = match input {
+            StreamInput::Data { conn, octets } if octets.len() > PIECE => (conn, octets),
+            other => return self.take_one(now, other),
+        };
+        let mut pieces = octets.chunks(PIECE).map(<[u8]>::to_vec).peekable();
+        while let Some(octets) = pieces.next() {
+            self.take_one(now, StreamInput::Data { conn, octets });
+            if pieces.peek().is_some() {
+                self.reactor.flush();
+            }
+        }
+    }
+
+    fn take_one(&mut self, now: Now, input: StreamInput) {
+        let input = self.side.take(input);
+        self.machine.handle_input(now, input);
+        self.drain();
     }
 
     /// Whether more wait; `None` when the machine is to stop.
