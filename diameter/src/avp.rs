@@ -130,7 +130,7 @@ impl Avp {
 
     /// Whether this is the AVP that `def` defines.
     pub fn is(&self, def: &AvpDef) -> bool {
-        self.as_ref().is(def)
+        self.code == def.code && self.vendor.unwrap_or(0) == def.vendor.unwrap_or(0)
     }
 
     /// The value of a four-octet number.
@@ -161,20 +161,7 @@ impl Avp {
 
     /// Appends the octets of the AVP and its padding. Data beyond the 24-bit length is cut.
     pub fn encode(&self, out: &mut Vec<u8>) {
-        let data = self.data.get(..MAX_DATA).unwrap_or(&self.data);
-        let header = if self.vendor.is_some() { 12 } else { 8 };
-        let length = u32::try_from(header + data.len()).unwrap_or(0);
-        let flag = |on: bool, bit: u8| if on { bit } else { 0 };
-        let flags = flag(self.vendor.is_some(), FLAG_VENDOR)
-            | flag(self.mandatory, FLAG_MANDATORY)
-            | flag(self.protected, FLAG_PROTECTED);
-        out.extend_from_slice(&self.code.to_be_bytes());
-        out.extend_from_slice(&(u32::from(flags) << 24 | length).to_be_bytes());
-        if let Some(vendor) = self.vendor {
-            out.extend_from_slice(&vendor.to_be_bytes());
-        }
-        out.extend_from_slice(data);
-        out.extend(core::iter::repeat_n(0, data.len().wrapping_neg() % 4));
+        self.as_ref().encode(out);
     }
 
     /// What can be said of an AVP whose length is wrong: its header, zero-filled where octets are
@@ -232,6 +219,26 @@ impl<'a> AvpRef<'a> {
         }
     }
 
+    /// Appends the octets of the AVP and its padding. Data beyond the 24-bit length is cut.
+    pub fn encode(self, out: &mut Vec<u8>) {
+        let data = self.data.get(..MAX_DATA).unwrap_or(self.data);
+        let header = if self.vendor.is_some() { 12 } else { 8 };
+        let length = u32::try_from(header + data.len()).unwrap_or(0);
+        let flag = |on: bool, bit: u8| if on { bit } else { 0 };
+        let flags = flag(self.vendor.is_some(), FLAG_VENDOR)
+            | flag(self.mandatory, FLAG_MANDATORY)
+            | flag(self.protected, FLAG_PROTECTED);
+        let start = u64::from(self.code) << 32 | u64::from(u32::from(flags) << 24 | length);
+        out.extend_from_slice(&start.to_be_bytes());
+        if let Some(vendor) = self.vendor {
+            out.extend_from_slice(&vendor.to_be_bytes());
+        }
+        out.extend_from_slice(data);
+        let padding = [0; 3];
+        let missing = data.len().wrapping_neg() % 4;
+        out.extend_from_slice(padding.get(..missing).unwrap_or(&padding));
+    }
+
     /// The members of a `Grouped` AVP; offsets of errors count from the start of its data.
     pub fn members(self) -> Avps<'a> {
         Avps::new(self.data, 0)
@@ -246,6 +253,33 @@ impl<'a> AvpRef<'a> {
             protected: self.protected,
             data: self.data.into(),
         }
+    }
+}
+
+/// Appends an AVP with any data.
+pub(crate) fn put(out: &mut Vec<u8>, def: &AvpDef, data: &[u8]) {
+    AvpRef {
+        code: def.code,
+        vendor: def.vendor,
+        mandatory: def.mandatory,
+        protected: false,
+        data,
+    }
+    .encode(out);
+}
+
+/// Appends a `Grouped` AVP whose members `write` appends.
+pub(crate) fn put_group(out: &mut Vec<u8>, def: &AvpDef, write: impl FnOnce(&mut Vec<u8>)) {
+    let start = out.len();
+    put(out, def, &[]);
+    write(out);
+    let length = u32::try_from(out.len() - start).unwrap_or(u32::MAX) & 0x00ff_ffff;
+    let place = out
+        .get_mut(start + 4..)
+        .and_then(<[u8]>::first_chunk_mut::<4>);
+    if let Some(place) = place {
+        let [flags, ..] = *place;
+        *place = (u32::from(flags) << 24 | length).to_be_bytes();
     }
 }
 

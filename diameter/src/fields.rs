@@ -6,7 +6,7 @@ use core::net::IpAddr;
 
 use heiiki_types::{Apn, Imei, Imsi, Key128, Key256, Msisdn, PlmnId};
 
-use crate::avp::{AvpRef, from_tbcd};
+use crate::avp::{Avp, AvpRef, from_tbcd};
 use crate::dictionary::{AvpDef, Kind};
 use crate::message::Message;
 use crate::result::{AnswerError, ResultCode};
@@ -31,8 +31,12 @@ impl Value for u32 {
 
 impl Value for String {
     fn read(avp: AvpRef<'_>) -> Result<Self, Fault> {
-        avp.as_str().map(Self::from).ok_or(Fault::Value)
+        text(avp).map(Self::from)
     }
+}
+
+fn text(avp: AvpRef<'_>) -> Result<&str, Fault> {
+    avp.as_str().ok_or(Fault::Value)
 }
 
 impl<const N: usize> Value for [u8; N] {
@@ -91,16 +95,12 @@ impl Value for Msisdn {
 }
 
 /// A host or realm name: printable ASCII without blanks, since it ends up in logs and as a key.
-pub(crate) struct Identity(pub(crate) String);
-
-impl Value for Identity {
-    fn read(avp: AvpRef<'_>) -> Result<Self, Fault> {
-        let graphic =
-            |t: &&str| (1..=255).contains(&t.len()) && t.bytes().all(|c| c.is_ascii_graphic());
-        avp.as_str()
-            .filter(graphic)
-            .map(|t| Self(String::from(t)))
-            .ok_or(Fault::Value)
+fn identity(avp: AvpRef<'_>) -> Result<&str, Fault> {
+    let graphic = |d: &[u8]| (1..=255).contains(&d.len()) && d.iter().all(u8::is_ascii_graphic);
+    if graphic(avp.data) {
+        text(avp)
+    } else {
+        Err(Fault::Value)
     }
 }
 
@@ -117,46 +117,54 @@ fn error(fault: Fault, avp: AvpRef<'_>, def: &AvpDef) -> AnswerError {
 }
 
 /// The AVPs of a message or of a group.
-pub(crate) struct Fields<'a> {
-    avps: Vec<AvpRef<'a>>,
+pub(crate) enum Fields<'a> {
+    Message(&'a [Avp]),
+    Group(Vec<AvpRef<'a>>),
 }
 
 impl<'a> Fields<'a> {
     pub(crate) fn of(message: &'a Message) -> Self {
-        let avps = message.avps.iter().map(crate::Avp::as_ref).collect();
-        Self { avps }
+        Self::Message(&message.avps)
     }
 
     fn of_group(group: AvpRef<'a>) -> Result<Self, Fault> {
         let avps = group.members().collect::<Result<_, _>>();
-        let avps = avps.map_err(|_| Fault::Length)?;
-        Ok(Self { avps })
+        Ok(Self::Group(avps.map_err(|_| Fault::Length)?))
     }
 
     fn each(&self, def: &AvpDef) -> impl Iterator<Item = AvpRef<'a>> {
-        self.avps.iter().copied().filter(move |a| a.is(def))
+        let (message, group) = match self {
+            Self::Message(avps) => (*avps, &[][..]),
+            Self::Group(avps) => (&[][..], &avps[..]),
+        };
+        let message = message.iter().filter(move |a| a.is(def)).map(Avp::as_ref);
+        let group = group.iter().copied().filter(move |a| a.is(def));
+        message.chain(group)
     }
 
     /// The one AVP that `def` defines; a second one is an error (5009).
     fn single(&self, def: &AvpDef) -> Result<Option<AvpRef<'a>>, AnswerError> {
-        let mut found = self.each(def);
-        let first = found.next();
-        match found.next() {
-            None => Ok(first),
-            Some(second) => Err(AnswerError::avp(
-                ResultCode::AVP_OCCURS_TOO_MANY_TIMES,
-                second.to_owned(),
-            )),
+        match self {
+            Self::Message(avps) => single(avps.iter().filter(|a| a.is(def)).map(Avp::as_ref)),
+            Self::Group(avps) => single(avps.iter().copied().filter(|a| a.is(def))),
         }
     }
 
     /// A value that may be absent. A value that makes no sense in an AVP without the M bit counts
     /// as absent (RFC 6733 §4.1); a wrong length never does.
     pub(crate) fn optional<T: Value>(&self, def: &AvpDef) -> Result<Option<T>, AnswerError> {
+        self.optional_by(def, T::read)
+    }
+
+    fn optional_by<T>(
+        &self,
+        def: &AvpDef,
+        read: impl FnOnce(AvpRef<'a>) -> Result<T, Fault>,
+    ) -> Result<Option<T>, AnswerError> {
         let Some(avp) = self.single(def)? else {
             return Ok(None);
         };
-        match T::read(avp) {
+        match read(avp) {
             Ok(value) => Ok(Some(value)),
             Err(Fault::Value) if !avp.mandatory => Ok(None),
             Err(fault) => Err(error(fault, avp, def)),
@@ -165,8 +173,21 @@ impl<'a> Fields<'a> {
 
     /// A value that must be there.
     pub(crate) fn required<T: Value>(&self, def: &AvpDef) -> Result<T, AnswerError> {
+        self.required_by(def, T::read)
+    }
+
+    fn required_by<T>(
+        &self,
+        def: &AvpDef,
+        read: impl FnOnce(AvpRef<'a>) -> Result<T, Fault>,
+    ) -> Result<T, AnswerError> {
         let avp = self.single(def)?.ok_or_else(|| AnswerError::missing(def))?;
-        T::read(avp).map_err(|fault| error(fault, avp, def))
+        read(avp).map_err(|fault| error(fault, avp, def))
+    }
+
+    /// A text that must be there, in place or copied.
+    pub(crate) fn text<T: From<&'a str>>(&self, def: &AvpDef) -> Result<T, AnswerError> {
+        self.required_by(def, |avp| text(avp).map(T::from))
     }
 
     /// All values, in their order.
@@ -196,12 +217,29 @@ impl<'a> Fields<'a> {
         self.each(def).map(|avp| within(avp, def, &read)).collect()
     }
 
-    pub(crate) fn identity(&self, def: &AvpDef) -> Result<String, AnswerError> {
-        self.required::<Identity>(def).map(|i| i.0)
+    /// A name that must be there, in place or copied.
+    pub(crate) fn identity<T: From<&'a str>>(&self, def: &AvpDef) -> Result<T, AnswerError> {
+        self.required_by(def, |avp| identity(avp).map(T::from))
     }
 
-    pub(crate) fn optional_identity(&self, def: &AvpDef) -> Result<Option<String>, AnswerError> {
-        Ok(self.optional::<Identity>(def)?.map(|i| i.0))
+    pub(crate) fn optional_identity<T: From<&'a str>>(
+        &self,
+        def: &AvpDef,
+    ) -> Result<Option<T>, AnswerError> {
+        self.optional_by(def, |avp| identity(avp).map(T::from))
+    }
+}
+
+fn single<'a>(
+    mut found: impl Iterator<Item = AvpRef<'a>>,
+) -> Result<Option<AvpRef<'a>>, AnswerError> {
+    let first = found.next();
+    match found.next() {
+        None => Ok(first),
+        Some(second) => Err(AnswerError::avp(
+            ResultCode::AVP_OCCURS_TOO_MANY_TIMES,
+            second.to_owned(),
+        )),
     }
 }
 

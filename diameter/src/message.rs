@@ -9,8 +9,9 @@ use crate::result::AnswerResult;
 /// Octets of the message header.
 pub const HEADER_LEN: usize = 20;
 
-/// AVPs for which room is made at first: requests of S6a have about as many.
-const USUAL_AVPS: usize = 14;
+/// AVPs for which room is made at first: requests of S6a have about as many, and the allocator has
+/// so many octets at hand.
+const USUAL_AVPS: usize = 11;
 
 const FLAG_REQUEST: u8 = 0x80;
 const FLAG_PROXIABLE: u8 = 0x40;
@@ -251,18 +252,20 @@ impl Message {
     pub fn encode(&self) -> Vec<u8> {
         let body: usize = self.avps.iter().map(Avp::encoded_len).sum();
         let mut out = Vec::with_capacity(HEADER_LEN + body);
+        self.encode_with(&mut out, |out| encode_all(&self.avps, out));
+        out
+    }
+
+    /// Writes a message with this header, whose AVPs `write` appends, to an empty vector.
+    pub(crate) fn encode_with(&self, out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
         out.extend_from_slice(&[1, 0, 0, 0]);
         let flags = u32::from(self.flags.octet()) << 24;
         out.extend_from_slice(&(flags | self.command.0 & 0x00ff_ffff).to_be_bytes());
         out.extend_from_slice(&self.application.0.to_be_bytes());
         out.extend_from_slice(&self.hop_by_hop.to_be_bytes());
         out.extend_from_slice(&self.end_to_end.to_be_bytes());
-        encode_all(&self.avps, &mut out);
-        let length = u32::try_from(out.len()).unwrap_or(u32::MAX) & 0x00ff_ffff;
-        if let Some(first) = out.first_chunk_mut::<4>() {
-            *first = (1 << 24 | length).to_be_bytes();
-        }
-        out
+        write(out);
+        set_length(out);
     }
 
     /// Gives the octets of an answer the hop-by-hop identifier of its request on a connection, and
@@ -275,10 +278,7 @@ impl Message {
             return;
         }
         encode_all(further, octets);
-        let length = u32::try_from(octets.len()).unwrap_or(u32::MAX) & 0x00ff_ffff;
-        if let Some(first) = octets.first_chunk_mut::<4>() {
-            *first = (1 << 24 | length).to_be_bytes();
-        }
+        set_length(octets);
     }
 
     /// The first AVP that `def` defines.
@@ -314,6 +314,14 @@ impl Message {
     /// The result of an answer.
     pub fn result(&self) -> Option<AnswerResult> {
         AnswerResult::of(self)
+    }
+}
+
+/// Fills the length of a whole message in.
+fn set_length(octets: &mut [u8]) {
+    let length = u32::try_from(octets.len()).unwrap_or(u32::MAX) & 0x00ff_ffff;
+    if let Some(first) = octets.first_chunk_mut::<4>() {
+        *first = (1 << 24 | length).to_be_bytes();
     }
 }
 

@@ -1,7 +1,7 @@
 use alloc::vec::Vec;
 use core::fmt;
 
-use crate::avp::{Avp, AvpRef};
+use crate::avp::{Avp, AvpRef, put};
 use crate::base::vendor_application;
 use crate::dictionary::{self as d, AvpDef, VENDOR_3GPP};
 use crate::message::{ApplicationId, Message, codes};
@@ -119,6 +119,14 @@ impl AnswerResult {
             vendor: member(&d::VENDOR_ID)?,
             code: member(&d::EXPERIMENTAL_RESULT_CODE)?,
         })
+    }
+
+    /// Appends the AVP that carries it.
+    pub(crate) fn write(self, out: &mut Vec<u8>) {
+        match self {
+            Self::Base(code) => put(out, &d::RESULT_CODE, &code.0.to_be_bytes()),
+            Self::Experimental { .. } => self.to_avp().encode(out),
+        }
     }
 
     /// The AVP that carries it.

@@ -20,7 +20,7 @@ pub(crate) mod roll;
 
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
-use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use heiiki_diameter::{Message, RequestHandle, dictionary};
@@ -39,6 +39,7 @@ use crate::subscriber::row::{self, META_KEY, Table};
 use blind::Blind;
 use deed::Deed;
 use held::Held;
+pub(crate) use held::held_answers;
 use roll::Roll;
 
 /// Something that is to be done to a subject.
@@ -47,7 +48,7 @@ pub(crate) enum Work {
     Epoch,
     /// A request of a peer.
     Request {
-        from: (ConnId, String),
+        from: (ConnId, Arc<str>),
         handle: RequestHandle,
         message: Box<Message>,
     },
@@ -158,7 +159,7 @@ impl Hss {
     pub(crate) fn request(
         &mut self,
         now: Now,
-        from: (ConnId, String),
+        from: (ConnId, Arc<str>),
         handle: RequestHandle,
         message: Message,
     ) {

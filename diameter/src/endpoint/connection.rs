@@ -1,4 +1,5 @@
 use alloc::string::String;
+use alloc::sync::Arc;
 use core::net::SocketAddr;
 
 use heiiki_types::Instant;
@@ -12,7 +13,7 @@ use crate::framing::Deframer;
 /// Who is at the other end, from its CER or CEA.
 #[derive(Clone, Debug)]
 pub(super) struct Peer {
-    pub(super) host: String,
+    pub(super) host: Arc<str>,
     pub(super) realm: String,
     pub(super) origin_state_id: Option<u32>,
 }

@@ -322,7 +322,7 @@ impl Endpoint {
         connection.deadline = None;
         connection.watchdog = Some(Watchdog::new(self.config.tw, now, &mut self.rng));
         connection.peer = Some(Peer {
-            host: caps.origin_host.clone(),
+            host: caps.origin_host.as_str().into(),
             realm: caps.origin_realm.clone(),
             origin_state_id: caps.origin_state_id,
         });

@@ -1,5 +1,12 @@
-use alloc::collections::BTreeMap;
-use alloc::sync::Arc;
+//! The requests of all peers: those that the node works on, and recent answers for copies.
+//!
+//! Every request comes by here, so nothing is allocated for one once the inbox has been filled:
+//! entries, with the room for their names and their answer, are used again, and a table of chains
+//! finds them.
+
+mod table;
+
+use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
 use heiiki_types::{ConnId, Duration, Instant};
@@ -7,6 +14,7 @@ use heiiki_types::{ConnId, Duration, Instant};
 use crate::avp::Avp;
 use crate::dictionary as d;
 use crate::message::{ApplicationId, CommandCode, Message};
+use table::{Key, Linked, Name, Table};
 
 /// How long a request waits for the node, and its answer for a copy of the request.
 const LIFETIME: Duration = Duration::from_mins(1);
@@ -17,34 +25,8 @@ const MAX_ANSWERED: usize = 4096;
 /// The most connections on which one request can wait for its answer.
 const MAX_PATHS: usize = 4;
 
-/// What tells requests apart, whatever way they took (RFC 6733 §3, End-to-End Identifier). The
-/// Session-Id is there for peers that start counting at the same number every time.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Key {
-    // First, since it decides nearly every comparison.
-    end_to_end: u32,
-    command: CommandCode,
-    /// Origin-Host and Session-Id, with an octet between them that no text has.
-    names: Arc<[u8]>,
-}
-
-impl Key {
-    fn of(request: &Message) -> Self {
-        let (host, session) = (
-            request.origin_host().unwrap_or_default(),
-            request.session_id().unwrap_or_default(),
-        );
-        let mut names = Vec::with_capacity(host.len() + 1 + session.len());
-        names.extend_from_slice(host.as_bytes());
-        names.push(0xff);
-        names.extend_from_slice(session.as_bytes());
-        Self {
-            end_to_end: request.end_to_end,
-            command: request.command,
-            names: names.into(),
-        }
-    }
-}
+/// Room for an answer that stays with its entry: one large answer must not hold memory for ever.
+const KEPT_ROOM: usize = 4096;
 
 /// A way by which an answer goes back.
 #[derive(Clone, Debug)]
@@ -73,23 +55,52 @@ impl Path {
     }
 }
 
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct Open {
-    key: Key,
     application: ApplicationId,
     proxiable: bool,
-    retransmit: bool,
-    paths: Vec<Path>,
-    expires: Instant,
+    path: Path,
+    /// The ways of its copies.
+    further: Vec<Path>,
 }
 
-#[derive(Clone, Debug)]
-struct Answered {
-    key: Key,
+#[derive(Debug, Default)]
+enum Stage {
+    #[default]
+    Free,
+    Open(Open),
+    Answered,
+}
+
+#[derive(Debug, Default)]
+struct Entry {
+    /// Who has it now.
+    serial: u64,
+    name: Name,
+    chain: Linked,
     retransmit: bool,
-    /// Encoded, without Proxy-Info.
-    answer: Arc<[u8]>,
+    stage: Stage,
     expires: Instant,
+    /// Encoded, without Proxy-Info.
+    answer: Vec<u8>,
+}
+
+impl AsRef<Name> for Entry {
+    fn as_ref(&self) -> &Name {
+        &self.name
+    }
+}
+
+impl AsMut<Linked> for Entry {
+    fn as_mut(&mut self) -> &mut Linked {
+        &mut self.chain
+    }
+}
+
+impl AsRef<Linked> for Entry {
+    fn as_ref(&self) -> &Linked {
+        &self.chain
+    }
 }
 
 /// What to do with a request that arrived.
@@ -104,110 +115,202 @@ pub(super) enum Arrival {
     Again(Vec<u8>),
 }
 
-/// The requests of all peers: those that the node works on, and recent answers for copies.
-///
-/// Serial numbers rise with time, so the first entry of each map expires first.
-#[derive(Clone, Debug, Default)]
+/// What the header of an answer takes from its request.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Envelope {
+    pub(super) command: CommandCode,
+    pub(super) application: ApplicationId,
+    pub(super) end_to_end: u32,
+    pub(super) proxiable: bool,
+}
+
+/// An answer, encoded, and the ways that it goes.
+#[derive(Debug)]
+pub(super) struct Ready<'a> {
+    pub(super) octets: &'a [u8],
+    pub(super) path: Path,
+    pub(super) further: Vec<Path>,
+}
+
+/// The requests of all peers.
+#[derive(Debug)]
 pub(super) struct Inbox {
-    serial: u64,
-    open: BTreeMap<u64, Open>,
-    answered: BTreeMap<u64, Answered>,
-    seen: BTreeMap<Key, u64>,
+    entries: Vec<Entry>,
+    free: Vec<usize>,
+    table: Table,
+    /// Requests so far.
+    turn: u32,
+    open: usize,
+    /// Serial numbers in the order of the requests; some have been answered since.
+    arrivals: VecDeque<u64>,
+    /// Serial numbers in the order of the answers.
+    answered: VecDeque<u64>,
 }
 
 impl Inbox {
+    /// An empty one. `seed` is what a peer must not know: it scatters the entries.
+    pub(super) const fn new(seed: u64) -> Self {
+        Self {
+            entries: Vec::new(),
+            free: Vec::new(),
+            table: Table::new(seed),
+            turn: 0,
+            open: 0,
+            arrivals: VecDeque::new(),
+            answered: VecDeque::new(),
+        }
+    }
+
     /// Takes a request. It is a copy of an earlier one when origin, end-to-end identifier, command
     /// and session are the same and at least one of both has the T bit.
     pub(super) fn arrive(&mut self, now: Instant, conn: ConnId, request: &Message) -> Arrival {
-        let key = Key::of(request);
+        let key = self.table.key(request);
         let retransmit = request.flags.retransmit;
         let path = Path::of(conn, request);
-        if let Some(earlier) = self.seen.get(&key).copied() {
-            if let Some(answered) = self.answered.get(&earlier)
-                && (retransmit || answered.retransmit)
-            {
-                return Arrival::Again(path.address(&answered.answer));
-            }
-            if let Some(open) = self.open.get_mut(&earlier)
-                && (retransmit || open.retransmit)
-            {
-                let room = open.paths.len() < MAX_PATHS;
-                if room {
-                    open.paths.push(path);
+        let earlier = self.table.find(&self.entries, &key);
+        if let Some(entry) = earlier.and_then(|at| self.entries.get_mut(at))
+            && (retransmit || entry.retransmit)
+        {
+            match &mut entry.stage {
+                Stage::Answered => return Arrival::Again(path.address(&entry.answer)),
+                Stage::Open(open) => {
+                    let room = open.further.len() + 1 < MAX_PATHS;
+                    if room {
+                        open.further.push(path);
+                    }
+                    return Arrival::Joined(room);
                 }
-                return Arrival::Joined(room);
+                Stage::Free => {}
             }
         }
-        self.serial += 1;
+        if let Some(at) = earlier {
+            // The later one is the one to compare with.
+            self.table.unlink(&mut self.entries, at);
+        }
         let open = Open {
-            key: key.clone(),
             application: request.application,
             proxiable: request.flags.proxiable,
-            retransmit,
-            paths: alloc::vec![path],
-            expires: now + LIFETIME,
+            path,
+            further: Vec::new(),
         };
-        self.open.insert(self.serial, open);
-        self.seen.insert(key, self.serial);
-        Arrival::New(self.serial)
+        Arrival::New(self.enter(now + LIFETIME, &key, retransmit, open))
     }
 
-    /// Takes the node's answer; gives its octets with the header filled in, and the ways that it
-    /// goes.
+    fn enter(&mut self, expires: Instant, key: &Key<'_>, retransmit: bool, open: Open) -> u64 {
+        let at = self.free.pop().unwrap_or_else(|| {
+            self.entries.push(Entry::default());
+            self.entries.len() - 1
+        });
+        self.turn = self.turn.wrapping_add(1);
+        let serial = u64::from(self.turn) << 32 | u64::try_from(at).unwrap_or(0);
+        if let Some(entry) = self.entries.get_mut(at) {
+            entry.serial = serial;
+            entry.name.take(key);
+            entry.retransmit = retransmit;
+            entry.stage = Stage::Open(open);
+            entry.expires = expires;
+        }
+        self.table.link(&mut self.entries, at);
+        self.open += 1;
+        self.arrivals.push_back(serial);
+        if self.arrivals.len() > 2 * self.open + 1_024 {
+            let entries = &self.entries;
+            self.arrivals.retain(|serial| is_open(entries, *serial));
+        }
+        serial
+    }
+
+    /// Takes the node's answer, which `write` encodes; gives its octets and the ways that it goes.
     pub(super) fn answer(
         &mut self,
         now: Instant,
         serial: u64,
-        mut answer: Message,
-    ) -> Option<(Arc<[u8]>, Vec<Path>)> {
-        let open = self.open.remove(&serial)?;
-        answer.command = open.key.command;
-        answer.application = open.application;
-        answer.end_to_end = open.key.end_to_end;
-        answer.flags.request = false;
-        answer.flags.retransmit = false;
-        answer.flags.proxiable = open.proxiable;
-        // It goes back as it came by each way, not as the node put it together.
-        answer.avps.retain(|a| !a.is(&d::PROXY_INFO));
-        let answer: Arc<[u8]> = answer.encode().into();
-        let answered = Answered {
-            key: open.key,
-            retransmit: open.retransmit,
-            answer: Arc::clone(&answer),
-            expires: now + LIFETIME,
-        };
-        self.answered.insert(serial, answered);
-        while self.answered.len() > MAX_ANSWERED {
-            if let Some((serial, old)) = self.answered.pop_first() {
-                self.forget(&old.key, serial);
+        write: impl FnOnce(Envelope, &mut Vec<u8>),
+    ) -> Option<Ready<'_>> {
+        let at = place(serial);
+        let entry = self.entries.get_mut(at).filter(|e| e.serial == serial)?;
+        let open = match core::mem::replace(&mut entry.stage, Stage::Answered) {
+            Stage::Open(open) => open,
+            other => {
+                entry.stage = other;
+                return None;
             }
+        };
+        let envelope = Envelope {
+            command: entry.name.command(),
+            application: open.application,
+            end_to_end: entry.name.end_to_end(),
+            proxiable: open.proxiable,
+        };
+        entry.answer.clear();
+        write(envelope, &mut entry.answer);
+        entry.expires = now + LIFETIME;
+        self.open -= 1;
+        self.answered.push_back(serial);
+        if self.answered.len() > MAX_ANSWERED
+            && let Some(oldest) = self.answered.pop_front()
+        {
+            self.forget(oldest);
         }
-        Some((answer, open.paths))
+        Some(Ready {
+            octets: &self.entries.get(at)?.answer,
+            path: open.path,
+            further: open.further,
+        })
     }
 
     /// Forgets what is too old; returns the ways of requests that the node never answered.
     pub(super) fn expire(&mut self, now: Instant) -> Vec<Path> {
         let mut paths = Vec::new();
-        while let Some(entry) = self.open.first_entry()
-            && entry.get().expires <= now
-        {
-            let (serial, open) = entry.remove_entry();
-            self.forget(&open.key, serial);
-            paths.extend(open.paths);
+        while let Some(serial) = self.arrivals.front().copied() {
+            if is_open(&self.entries, serial) {
+                if !self.is_over(serial, now) {
+                    break;
+                }
+                self.open -= 1;
+                if let Some(Stage::Open(open)) = self.forget(serial) {
+                    paths.push(open.path);
+                    paths.extend(open.further);
+                }
+            }
+            self.arrivals.pop_front();
         }
-        // Answers expire in the order of their requests only roughly; the next call gets the rest.
-        while let Some(entry) = self.answered.first_entry()
-            && entry.get().expires <= now
+        while let Some(serial) = self.answered.front().copied()
+            && self.is_over(serial, now)
         {
-            let (serial, old) = entry.remove_entry();
-            self.forget(&old.key, serial);
+            self.forget(serial);
+            self.answered.pop_front();
         }
         paths
     }
 
-    fn forget(&mut self, key: &Key, serial: u64) {
-        if self.seen.get(key) == Some(&serial) {
-            self.seen.remove(key);
+    fn is_over(&self, serial: u64, now: Instant) -> bool {
+        let entry = self.entries.get(place(serial));
+        entry.is_some_and(|e| e.expires <= now)
+    }
+
+    /// Frees an entry; what it was.
+    fn forget(&mut self, serial: u64) -> Option<Stage> {
+        let at = place(serial);
+        self.table.unlink(&mut self.entries, at);
+        let entry = self.entries.get_mut(at).filter(|e| e.serial == serial)?;
+        if entry.answer.capacity() > KEPT_ROOM {
+            entry.answer = Vec::new();
         }
+        self.free.push(at);
+        Some(core::mem::take(&mut entry.stage))
     }
 }
+
+/// Where the entry of a serial number is.
+fn place(serial: u64) -> usize {
+    usize::try_from(serial & u64::from(u32::MAX)).unwrap_or(usize::MAX)
+}
+
+fn is_open(entries: &[Entry], serial: u64) -> bool {
+    let entry = entries.get(place(serial)).filter(|e| e.serial == serial);
+    entry.is_some_and(|e| matches!(e.stage, Stage::Open(_)))
+}
+
+#[cfg(test)]
+mod tests;

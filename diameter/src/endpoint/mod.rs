@@ -20,12 +20,15 @@ mod watchdog;
 
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use heiiki_types::{ConnId, Instant, Rng, StreamInput, StreamOutput};
 
+use crate::avp::encode_all;
 use crate::base::{DisconnectCause, DisconnectPeerRequest};
-use crate::message::{CommandCode, Message};
+use crate::dictionary;
+use crate::message::{CommandCode, Flags, Message};
 use connection::Connection;
 use inbox::Inbox;
 use state::{Action, Event};
@@ -107,7 +110,7 @@ pub enum EndpointOutput {
         /// The connection.
         conn: ConnId,
         /// Origin-Host of the peer on the connection; the message may be of somebody else.
-        peer_host: String,
+        peer_host: Arc<str>,
         /// For [`Endpoint::send_answer`].
         handle: RequestHandle,
         /// The request.
@@ -176,6 +179,7 @@ impl Endpoint {
         let connectors = config.connect.iter().cloned().map(Connector::new).collect();
         Self {
             next_end_to_end: rng.next_u32(),
+            inbox: Inbox::new(rng.next_u64()),
             config,
             rng,
             out: VecDeque::new(),
@@ -183,7 +187,6 @@ impl Endpoint {
             hosts: BTreeMap::new(),
             connectors,
             next_conn: 0,
-            inbox: Inbox::default(),
             counters: Counters::default(),
             stopping: false,
         }
@@ -261,15 +264,43 @@ impl Endpoint {
     /// Sends the answer to a request, by the way the request came. Command, identifiers, P bit and
     /// Proxy-Info are filled in. Nothing happens when the request was answered before or its
     /// connection is gone.
-    pub fn send_answer(&mut self, now: Instant, handle: RequestHandle, message: Message) {
-        let Some((answer, paths)) = self.inbox.answer(now, handle.serial, message) else {
+    pub fn send_answer(&mut self, now: Instant, handle: RequestHandle, mut message: Message) {
+        // It goes back as it came by each way, not as the node put it together.
+        message.avps.retain(|a| !a.is(&dictionary::PROXY_INFO));
+        let avps = message.avps;
+        self.send_avps(now, handle, message.flags.error, |out| {
+            encode_all(&avps, out);
+        });
+    }
+
+    /// The same with AVPs that `write` appends as octets, without Proxy-Info: nothing is put
+    /// together only to be taken apart. `error` is the E bit.
+    pub fn send_avps(
+        &mut self,
+        now: Instant,
+        handle: RequestHandle,
+        error: bool,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) {
+        let ready = self.inbox.answer(now, handle.serial, |envelope, out| {
+            let flags = Flags {
+                proxiable: envelope.proxiable,
+                error,
+                ..Flags::default()
+            };
+            let mut head = Message::new(envelope.command, envelope.application, flags);
+            head.end_to_end = envelope.end_to_end;
+            head.encode_with(out, write);
+        });
+        let Some(ready) = ready else {
             return;
         };
-        for path in paths {
+        for path in core::iter::once(ready.path).chain(ready.further) {
             if let Some(connection) = self.connections.get_mut(&path.conn) {
                 connection.requests = connection.requests.saturating_sub(1);
-                let (conn, octets) = (path.conn, path.address(&answer));
-                self.output(StreamOutput::Send { conn, octets });
+                let (conn, octets) = (path.conn, path.address(ready.octets));
+                let output = StreamOutput::Send { conn, octets };
+                self.out.push_back(EndpointOutput::Stream(output));
             }
         }
     }
@@ -391,7 +422,7 @@ impl Endpoint {
         let Some(mut connection) = self.connections.remove(&conn) else {
             return;
         };
-        let peer = connection.peer.as_ref().map(|p| p.host.clone());
+        let peer = connection.peer.as_ref().map(|p| String::from(&*p.host));
         let host = peer.as_ref().map(|h| h.to_ascii_lowercase());
         self.release_host(conn, host.as_deref());
         self.give_back(conn, connection.outstanding.drain());
@@ -420,8 +451,8 @@ impl Endpoint {
         }
     }
 
-    fn peer_host(&self, conn: ConnId) -> String {
+    fn peer_host(&self, conn: ConnId) -> Arc<str> {
         let peer = self.connections.get(&conn).and_then(|c| c.peer.as_ref());
-        peer.map(|p| p.host.clone()).unwrap_or_default()
+        peer.map(|p| Arc::clone(&p.host)).unwrap_or_default()
     }
 }

@@ -260,7 +260,7 @@ fn a_retransmission_of_an_open_request_waits_with_it() {
     message.flags.retransmit = false;
     w.ask(
         Message {
-            flags: crate::Flags {
+            flags: Flags {
                 retransmit: true,
                 ..message.flags
             },
@@ -412,7 +412,7 @@ fn an_answer_takes_the_way_back_with_its_proxy_info() {
                 ..
             },
         ] => {
-            assert_eq!(peer_host, "dra.example");
+            assert_eq!(&**peer_host, "dra.example");
             assert_eq!(seen.origin_host(), Some(MME));
             let mut answer = Message::new(CommandCode(0), ApplicationId::BASE, seen.flags);
             answer.avps.push(AnswerResult::SUCCESS.to_avp());

@@ -4,13 +4,13 @@ use alloc::vec::Vec;
 use heiiki_types::{Imsi, PlmnId};
 
 use super::{
-    AnswerBuilder, AnswerHead, EutranVector, RequestHead, SupportedFeatures, features,
-    request_fields, route_record,
+    AnswerHead, EutranVector, NO_STATE_MAINTAINED, RequestHead, SupportedFeatures, checked_fields,
+    features, request_fields, route_record,
 };
-use crate::avp::Avp;
-use crate::dictionary::{self as d, AvpDef};
+use crate::avp::{Avp, AvpRef, Avps, encode_all, put, put_group};
+use crate::dictionary::{self as d, AvpDef, VENDOR_3GPP};
 use crate::fields::Fields;
-use crate::message::{CommandCode, Message};
+use crate::message::{ApplicationId, CommandCode, Flags, Message};
 use crate::result::{AnswerError, AnswerResult};
 
 /// Requested-EUTRAN-Authentication-Info or its UTRAN/GERAN sister, TS 29.272 §7.3.11 and §7.3.12.
@@ -49,19 +49,20 @@ impl RequestedAuthenticationInfo {
     }
 }
 
-/// AIR, TS 29.272 §7.2.5: the MME asks for vectors.
+/// AIR, TS 29.272 §7.2.5: the MME asks for vectors. `T` is a text: a [`String`], or one that lies in
+/// a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AuthenticationInformationRequest {
+pub struct AuthenticationInformationRequest<T = String> {
     /// Session-Id.
-    pub session_id: String,
+    pub session_id: T,
     /// The MME.
-    pub origin_host: String,
+    pub origin_host: T,
     /// Its realm.
-    pub origin_realm: String,
+    pub origin_realm: T,
     /// The HSS, once the MME knows it.
-    pub destination_host: Option<String>,
+    pub destination_host: Option<T>,
     /// The realm of the HSS.
-    pub destination_realm: String,
+    pub destination_realm: T,
     /// User-Name.
     pub imsi: Imsi,
     /// The serving network, to which KASME is bound.
@@ -103,10 +104,59 @@ impl AuthenticationInformationRequest {
 
     /// Reads the message.
     pub fn from_message(message: &Message) -> Result<Self, AnswerError> {
-        let f = request_fields(message, CommandCode::AUTHENTICATION_INFORMATION)?;
+        request_fields(message, CommandCode::AUTHENTICATION_INFORMATION)
+            .and_then(|f| Self::read(&f))
+    }
+
+    /// The same request with its texts borrowed.
+    pub fn borrowed(&self) -> AuthenticationInformationRequest<&str> {
+        AuthenticationInformationRequest {
+            session_id: &self.session_id,
+            origin_host: &self.origin_host,
+            origin_realm: &self.origin_realm,
+            destination_host: self.destination_host.as_deref(),
+            destination_realm: &self.destination_realm,
+            imsi: self.imsi,
+            visited_plmn: self.visited_plmn,
+            requested_eutran: self.requested_eutran.clone(),
+            requested_utran: self.requested_utran.clone(),
+            supported_features: self.supported_features.clone(),
+            route_record: self.route_record.clone(),
+        }
+    }
+}
+
+impl<'a> AuthenticationInformationRequest<&'a str> {
+    /// Reads a message that an [`Endpoint`](crate::Endpoint) gave out, which has checked its AVPs,
+    /// without copying its texts.
+    pub fn from_checked(message: &'a Message) -> Result<Self, AnswerError> {
+        checked_fields(message, CommandCode::AUTHENTICATION_INFORMATION)
+            .and_then(|f| Self::read(&f))
+    }
+
+    /// The same request with texts of its own.
+    pub fn owned(&self) -> AuthenticationInformationRequest {
+        AuthenticationInformationRequest {
+            session_id: self.session_id.into(),
+            origin_host: self.origin_host.into(),
+            origin_realm: self.origin_realm.into(),
+            destination_host: self.destination_host.map(String::from),
+            destination_realm: self.destination_realm.into(),
+            imsi: self.imsi,
+            visited_plmn: self.visited_plmn,
+            requested_eutran: self.requested_eutran.clone(),
+            requested_utran: self.requested_utran.clone(),
+            supported_features: self.supported_features.clone(),
+            route_record: self.route_record.clone(),
+        }
+    }
+}
+
+impl<'a, T: From<&'a str>> AuthenticationInformationRequest<T> {
+    fn read(f: &Fields<'a>) -> Result<Self, AnswerError> {
         let info = RequestedAuthenticationInfo::read;
         Ok(Self {
-            session_id: f.required(&d::SESSION_ID)?,
+            session_id: f.text(&d::SESSION_ID)?,
             origin_host: f.identity(&d::ORIGIN_HOST)?,
             origin_realm: f.identity(&d::ORIGIN_REALM)?,
             destination_host: f.optional_identity(&d::DESTINATION_HOST)?,
@@ -121,17 +171,17 @@ impl AuthenticationInformationRequest {
     }
 }
 
-/// AIA, TS 29.272 §7.2.6: vectors, or why not.
+/// AIA, TS 29.272 §7.2.6: vectors, or why not. `T` is a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AuthenticationInformationAnswer {
+pub struct AuthenticationInformationAnswer<T = String> {
     /// Session-Id of the request.
-    pub session_id: String,
+    pub session_id: T,
     /// The result.
     pub result: AnswerResult,
     /// The HSS.
-    pub origin_host: String,
+    pub origin_host: T,
     /// Its realm.
-    pub origin_realm: String,
+    pub origin_realm: T,
     /// Error-Diagnostic.
     pub error_diagnostic: Option<u32>,
     /// The vectors for E-UTRAN, in the order of the message.
@@ -142,24 +192,63 @@ pub struct AuthenticationInformationAnswer {
     pub failed_avp: Vec<Avp>,
 }
 
-impl AuthenticationInformationAnswer {
-    /// The message, without its identifiers.
-    pub fn to_message(&self) -> Message {
-        let mut m = AnswerBuilder::new(
-            CommandCode::AUTHENTICATION_INFORMATION,
-            &self.session_id,
-            self.result,
-            self.error_diagnostic,
-            (&self.origin_host, &self.origin_realm),
-        );
-        m.push(features(&self.supported_features));
-        if !self.vectors.is_empty() {
-            let vectors: Vec<Avp> = self.vectors.iter().map(EutranVector::to_avp).collect();
-            m.push([Avp::group(&d::AUTHENTICATION_INFO, &vectors)]);
-        }
-        m.finish(&self.failed_avp)
+impl<T: AsRef<str>> AuthenticationInformationAnswer<T> {
+    /// Whether the answer reports a protocol error, and so has the E bit.
+    pub fn is_error(&self) -> bool {
+        matches!(self.result, AnswerResult::Base(code) if code.is_protocol_error())
     }
 
+    /// Appends the AVPs of the message.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        put(out, &d::SESSION_ID, self.session_id.as_ref().as_bytes());
+        put_group(out, &d::VENDOR_SPECIFIC_APPLICATION_ID, |out| {
+            put(out, &d::VENDOR_ID, &VENDOR_3GPP.to_be_bytes());
+            put(
+                out,
+                &d::AUTH_APPLICATION_ID,
+                &ApplicationId::S6A.0.to_be_bytes(),
+            );
+        });
+        self.result.write(out);
+        if let Some(diagnostic) = self.error_diagnostic {
+            put(out, &d::ERROR_DIAGNOSTIC, &diagnostic.to_be_bytes());
+        }
+        put(
+            out,
+            &d::AUTH_SESSION_STATE,
+            &NO_STATE_MAINTAINED.to_be_bytes(),
+        );
+        put(out, &d::ORIGIN_HOST, self.origin_host.as_ref().as_bytes());
+        put(out, &d::ORIGIN_REALM, self.origin_realm.as_ref().as_bytes());
+        features(&self.supported_features).for_each(|avp| avp.encode(out));
+        if !self.vectors.is_empty() {
+            put_group(out, &d::AUTHENTICATION_INFO, |out| {
+                self.vectors.iter().for_each(|vector| vector.write(out));
+            });
+        }
+        if !self.failed_avp.is_empty() {
+            put_group(out, &d::FAILED_AVP, |out| encode_all(&self.failed_avp, out));
+        }
+    }
+
+    /// The message, without its identifiers.
+    pub fn to_message(&self) -> Message {
+        let command = CommandCode::AUTHENTICATION_INFORMATION;
+        let flags = Flags {
+            proxiable: true,
+            error: self.is_error(),
+            ..Flags::default()
+        };
+        let mut octets = Vec::new();
+        self.write(&mut octets);
+        let mut message = Message::new(command, ApplicationId::S6A, flags);
+        let avps = Avps::new(&octets, 0).flatten();
+        message.avps.extend(avps.map(AvpRef::to_owned));
+        message
+    }
+}
+
+impl AuthenticationInformationAnswer {
     /// Reads the message.
     pub fn from_message(message: &Message) -> Result<Self, AnswerError> {
         let (head, f) = AnswerHead::read(message, CommandCode::AUTHENTICATION_INFORMATION)?;

@@ -3,7 +3,7 @@ use core::fmt;
 
 use heiiki_types::{Key128, Key256, constant_time_eq};
 
-use crate::avp::{Avp, AvpRef};
+use crate::avp::{AvpRef, put, put_group};
 use crate::dictionary as d;
 use crate::fields::{Fault, Fields, Value};
 use crate::result::AnswerError;
@@ -97,16 +97,17 @@ impl fmt::Debug for EutranVector {
 }
 
 impl EutranVector {
-    pub(super) fn to_avp(&self) -> Avp {
-        let mut members = Vec::with_capacity(5);
-        members.extend(self.item.map(|n| Avp::u32(&d::ITEM_NUMBER, n)));
-        members.extend([
-            Avp::octets(&d::RAND, self.rand),
-            Avp::octets(&d::XRES, self.xres.expose()),
-            Avp::octets(&d::AUTN, self.autn),
-            Avp::octets(&d::KASME, *self.kasme.expose()),
-        ]);
-        Avp::group(&d::E_UTRAN_VECTOR, &members)
+    /// Appends the AVP.
+    pub(super) fn write(&self, out: &mut Vec<u8>) {
+        put_group(out, &d::E_UTRAN_VECTOR, |out| {
+            if let Some(number) = self.item {
+                put(out, &d::ITEM_NUMBER, &number.to_be_bytes());
+            }
+            put(out, &d::RAND, &self.rand);
+            put(out, &d::XRES, self.xres.expose());
+            put(out, &d::AUTN, &self.autn);
+            put(out, &d::KASME, self.kasme.expose());
+        });
     }
 
     pub(super) fn read(f: &Fields<'_>) -> Result<Self, AnswerError> {

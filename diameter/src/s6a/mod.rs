@@ -157,16 +157,27 @@ pub(crate) fn request_fields(
     message: &Message,
     command: CommandCode,
 ) -> Result<Fields<'_>, AnswerError> {
+    check_kind(message, command)?;
+    d::check(message)?;
+    checked_fields(message, command)
+}
+
+/// The same where an endpoint has checked the AVPs.
+fn checked_fields(message: &Message, command: CommandCode) -> Result<Fields<'_>, AnswerError> {
+    check_kind(message, command)?;
+    let fields = Fields::of(message);
+    fields.required::<u32>(&d::AUTH_SESSION_STATE)?;
+    Ok(fields)
+}
+
+fn check_kind(message: &Message, command: CommandCode) -> Result<(), AnswerError> {
     if message.command != command || !message.flags.request {
         return Err(ResultCode::COMMAND_UNSUPPORTED.into());
     }
     if message.application != application(command) {
         return Err(ResultCode::APPLICATION_UNSUPPORTED.into());
     }
-    d::check(message)?;
-    let fields = Fields::of(message);
-    fields.required::<u32>(&d::AUTH_SESSION_STATE)?;
-    Ok(fields)
+    Ok(())
 }
 
 /// What every answer of S6a and S13 has.

@@ -56,7 +56,7 @@ fn version(text: Option<&str>) -> Option<u8> {
 
 impl Hss {
     /// ECR, TS 29.272 §7.2.19.
-    pub(crate) fn check_equipment(&mut self, now: Now, ask: Ask, request: &IdentityCheckRequest) {
+    pub(crate) fn check_equipment(&mut self, now: Now, ask: &Ask, request: &IdentityCheckRequest) {
         let (result, status, name) = self.status_of(request);
         self.tell(Event::EquipmentChecked {
             imsi: request.imsi,

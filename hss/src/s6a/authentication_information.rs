@@ -7,7 +7,7 @@ use heiiki_diameter::s6a::{
     AuthenticationInformationAnswer, AuthenticationInformationRequest, EutranVector,
     UNKNOWN_EPS_SUBSCRIPTION, USER_UNKNOWN, Xres,
 };
-use heiiki_diameter::{AnswerResult, ResultCode, s6a};
+use heiiki_diameter::{AnswerResult, RequestHandle, ResultCode, s6a};
 use heiiki_types::{Now, PlmnId};
 
 use super::{Ask, Waiting};
@@ -16,8 +16,9 @@ use crate::auc::sqn::{NoSqn, Resync};
 use crate::auc::vector::EpsVector;
 use crate::event::{Answered, Event, Resynchronisation};
 use crate::node::Hss;
+use crate::shared::held_answers;
 use crate::storage::Deferred;
-use crate::subscriber::{RowIx, Subscriber};
+use crate::subscriber::RowIx;
 
 /// Why there are no vectors.
 enum NoVectors {
@@ -33,6 +34,9 @@ impl From<AnswerResult> for NoVectors {
     }
 }
 
+/// A request, where it lies.
+type Request<'a> = AuthenticationInformationRequest<&'a str>;
+
 impl Hss {
     /// Answers a request, or lets it wait for the disk. `done` is what the request's AUTS did
     /// before it had to wait.
@@ -40,37 +44,36 @@ impl Hss {
         &mut self,
         now: Now,
         ask: Ask,
-        request: Box<AuthenticationInformationRequest>,
+        request: &Request<'_>,
         done: Option<Resynchronisation>,
     ) {
         let mut resynchronisation = done;
-        match self.vectors(&ask, &request, &mut resynchronisation) {
-            Ok(vectors) => {
-                self.tell_answer(&request, AnswerResult::SUCCESS, &vectors, resynchronisation);
-                let answer = self.answer_to(&request, AnswerResult::SUCCESS, vectors);
-                self.answer(now, ask, answer.to_message());
+        let ix = self.subscribers.find(request.imsi);
+        match (self.vectors(&ask, ix, request, &mut resynchronisation), ix) {
+            (Ok(vectors), _) => {
+                let result = AnswerResult::SUCCESS;
+                self.tell_answer(request, ix, result, vectors.len(), resynchronisation);
+                self.send_vectors(now, ask.handle, request, result, vectors);
             }
-            Err(NoVectors::Refused(result)) => {
-                self.answer_without_vectors(now, ask, &request, result, resynchronisation);
+            (Err(NoVectors::Refused(result)), _) => {
+                self.answer_without_vectors(now, &ask, request, result, resynchronisation);
             }
-            Err(NoVectors::MarkBehind) => {
-                let Some(ix) = self.subscribers.find(request.imsi) else {
-                    return;
-                };
+            (Err(NoVectors::MarkBehind), None) => {}
+            (Err(NoVectors::MarkBehind), Some(ix)) => {
                 if self.journal.is_stuck() {
                     let result = s6a::AUTHENTICATION_DATA_UNAVAILABLE;
-                    self.answer_without_vectors(now, ask, &request, result, resynchronisation);
+                    self.answer_without_vectors(now, &ask, request, result, resynchronisation);
                     return;
                 }
                 if self.is_full() {
                     let busy = ResultCode::TOO_BUSY.into();
-                    self.answer_without_vectors(now, ask, &request, busy, resynchronisation);
+                    self.answer_without_vectors(now, &ask, request, busy, resynchronisation);
                     return;
                 }
                 let seq = self.write_mark(now, ix);
                 let waiting = Waiting::AuthenticationInformation {
                     ask,
-                    request,
+                    request: Box::new(request.owned()),
                     resynchronisation,
                 };
                 self.wait_for(now, seq, Deferred::Answer(waiting));
@@ -82,23 +85,24 @@ impl Hss {
     pub(super) fn answer_without_vectors(
         &mut self,
         now: Now,
-        ask: Ask,
-        request: &AuthenticationInformationRequest,
+        ask: &Ask,
+        request: &Request<'_>,
         result: AnswerResult,
         resynchronisation: Option<Resynchronisation>,
     ) {
-        self.tell_answer(request, result, &[], resynchronisation);
-        let answer = self.answer_to(request, result, Vec::new());
-        self.answer(now, ask, answer.to_message());
+        let ix = self.subscribers.find(request.imsi);
+        self.tell_answer(request, ix, result, 0, resynchronisation);
+        self.send_vectors(now, ask.handle, request, result, Vec::new());
     }
 
     fn vectors(
         &mut self,
         ask: &Ask,
-        request: &AuthenticationInformationRequest,
+        ix: Option<RowIx>,
+        request: &Request<'_>,
         resynchronisation: &mut Option<Resynchronisation>,
     ) -> Result<Vec<EutranVector>, NoVectors> {
-        let ix = self.subscribers.find(request.imsi).ok_or(USER_UNKNOWN)?;
+        let ix = ix.ok_or(USER_UNKNOWN)?;
         let subscriber = self.subscribers.get(ix).ok_or(USER_UNKNOWN)?;
         if let Some(result) = self.refusal_at_air(subscriber) {
             self.saw_refusal(request.imsi);
@@ -195,7 +199,7 @@ impl Hss {
             self.tell(Event::SecretsUnreadable { imsi });
             return Err(s6a::AUTHENTICATION_DATA_UNAVAILABLE.into());
         };
-        let mut vectors = Vec::new();
+        let mut vectors = Vec::with_capacity(usize::try_from(count).unwrap_or(0));
         for item in 1..=count {
             let sqn = subscriber.counter.issue(inds).map_err(no_vectors)?;
             let rand = self.rng.octets();
@@ -209,47 +213,55 @@ impl Hss {
         Ok(vectors)
     }
 
-    pub(super) fn answer_to(
-        &self,
-        request: &AuthenticationInformationRequest,
+    /// Sends an answer on its way, or keeps it until what it depends on is durable.
+    pub(super) fn send_vectors(
+        &mut self,
+        now: Now,
+        handle: RequestHandle,
+        request: &Request<'_>,
         result: AnswerResult,
         vectors: Vec<EutranVector>,
-    ) -> AuthenticationInformationAnswer {
-        AuthenticationInformationAnswer {
-            session_id: request.session_id.clone(),
+    ) {
+        let answer = AuthenticationInformationAnswer {
+            session_id: request.session_id,
             result,
-            origin_host: self.config.origin_host.clone(),
-            origin_realm: self.config.origin_realm.clone(),
+            origin_host: &*self.config.origin_host,
+            origin_realm: &*self.config.origin_realm,
             error_diagnostic: (result == UNKNOWN_EPS_SUBSCRIPTION)
                 .then_some(s6a::error_diagnostic::NO_GPRS_DATA_SUBSCRIBED),
             vectors,
             supported_features: super::features_for(&request.supported_features),
             failed_avp: Vec::new(),
+        };
+        if let Some(held) = held_answers(self.shared.as_deref_mut()) {
+            held.push((handle, answer.to_message()));
+            return;
         }
+        // Straight to octets: nothing is put together only to be taken apart.
+        let error = answer.is_error();
+        self.endpoint
+            .send_avps(now.at, handle, error, |out| answer.write(out));
     }
 
     fn tell_answer(
         &mut self,
-        request: &AuthenticationInformationRequest,
+        request: &Request<'_>,
+        ix: Option<RowIx>,
         result: AnswerResult,
-        vectors: &[EutranVector],
+        vectors: usize,
         resynchronisation: Option<Resynchronisation>,
     ) {
-        let state = self.subscribers.by_imsi(request.imsi).map(state);
+        let subscriber = ix.and_then(|ix| self.subscribers.get(ix));
         self.tell(Event::AuthenticationInformation {
             imsi: request.imsi,
-            host: request.origin_host.clone(),
+            host: request.origin_host.into(),
             visited: request.visited_plmn,
-            state,
+            state: subscriber.map(|s| s.state),
             result: Answered(result),
-            vectors: u32::try_from(vectors.len()).unwrap_or(u32::MAX),
+            vectors: u32::try_from(vectors).unwrap_or(u32::MAX),
             resynchronisation,
         });
     }
-}
-
-fn state(subscriber: &Subscriber) -> crate::subscriber::State {
-    subscriber.state
 }
 
 fn eutran_vector(item: Option<u32>, vector: EpsVector) -> Option<EutranVector> {

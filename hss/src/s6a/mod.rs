@@ -5,6 +5,7 @@
 
 use alloc::boxed::Box;
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use heiiki_diameter::s6a::{
@@ -13,8 +14,7 @@ use heiiki_diameter::s6a::{
 };
 use heiiki_diameter::s13::IdentityCheckRequest;
 use heiiki_diameter::{
-    AnswerError, AnswerResult, Avp, CommandCode, Message, RequestHandle, ResultCode, dictionary,
-    error_answer, s6a,
+    AnswerError, AnswerResult, CommandCode, Message, RequestHandle, ResultCode, error_answer, s6a,
 };
 use heiiki_types::{ConnId, Imsi, Instant, Now, PlmnId};
 
@@ -41,11 +41,9 @@ use peers::{Objection, Origin};
 pub(crate) struct Ask {
     handle: RequestHandle,
     /// The peer of the connection: the way back to the origin.
-    via: String,
+    via: Arc<str>,
     /// Whether the origin may name the visited network.
     visited_allowed: bool,
-    /// Proxy-Info of the request, which the answer returns (RFC 6733 §6.2).
-    proxy_info: Vec<Avp>,
 }
 
 /// A request that waits for the disk.
@@ -122,7 +120,7 @@ impl Hss {
     pub(crate) fn handle_request(
         &mut self,
         now: Now,
-        (conn, peer): (ConnId, String),
+        (conn, peer): (ConnId, Arc<str>),
         handle: RequestHandle,
         message: &Message,
     ) {
@@ -135,38 +133,38 @@ impl Hss {
         }
         let done = match message.command {
             CommandCode::AUTHENTICATION_INFORMATION => {
-                AuthenticationInformationRequest::from_message(message).and_then(|request| {
+                AuthenticationInformationRequest::from_checked(message).and_then(|request| {
                     let addresses = addresses!(request, Some(request.visited_plmn));
-                    let ask = self.admit(now, (conn, peer), handle, message, &addresses)?;
-                    self.authentication_information(now, ask, Box::new(request), None);
+                    let ask = self.admit(now, (conn, peer), handle, &addresses)?;
+                    self.authentication_information(now, ask, &request, None);
                     Ok(())
                 })
             }
             CommandCode::UPDATE_LOCATION => {
                 UpdateLocationRequest::from_message(message).and_then(|request| {
                     let addresses = addresses!(request, Some(request.visited_plmn));
-                    let ask = self.admit(now, (conn, peer), handle, message, &addresses)?;
+                    let ask = self.admit(now, (conn, peer), handle, &addresses)?;
                     self.update_location(now, ask, Box::new(request));
                     Ok(())
                 })
             }
             CommandCode::PURGE_UE => PurgeUeRequest::from_message(message).and_then(|request| {
                 let addresses = addresses!(request, None);
-                let ask = self.admit(now, (conn, peer), handle, message, &addresses)?;
-                self.purge_ue(now, ask, &request);
+                let ask = self.admit(now, (conn, peer), handle, &addresses)?;
+                self.purge_ue(now, &ask, &request);
                 Ok(())
             }),
             CommandCode::NOTIFY => NotifyRequest::from_message(message).and_then(|request| {
                 let addresses = addresses!(request, None);
-                let ask = self.admit(now, (conn, peer), handle, message, &addresses)?;
-                self.notify(now, ask, &request);
+                let ask = self.admit(now, (conn, peer), handle, &addresses)?;
+                self.notify(now, &ask, &request);
                 Ok(())
             }),
             CommandCode::ME_IDENTITY_CHECK => {
                 IdentityCheckRequest::from_message(message).and_then(|request| {
                     let addresses = addresses!(request, None);
-                    let ask = self.admit(now, (conn, peer), handle, message, &addresses)?;
-                    self.check_equipment(now, ask, &request);
+                    let ask = self.admit(now, (conn, peer), handle, &addresses)?;
+                    self.check_equipment(now, &ask, &request);
                     Ok(())
                 })
             }
@@ -197,24 +195,25 @@ impl Hss {
         } else {
             ResultCode::TOO_BUSY
         };
-        let request = AuthenticationInformationRequest::from_message(message);
-        let answer = match request {
+        match AuthenticationInformationRequest::from_checked(message) {
             // An MME tries again: nothing is wrong with the SIM.
-            Ok(request) if away => self
-                .answer_to(&request, s6a::AUTHENTICATION_DATA_UNAVAILABLE, Vec::new())
-                .to_message(),
-            _ => error_answer(message, host, realm, &result.into()),
-        };
-        self.send_answer(now, handle, answer);
+            Ok(request) if away => {
+                let result = s6a::AUTHENTICATION_DATA_UNAVAILABLE;
+                self.send_vectors(now, handle, &request, result, Vec::new());
+            }
+            _ => {
+                let answer = error_answer(message, host, realm, &result.into());
+                self.send_answer(now, handle, answer);
+            }
+        }
     }
 
     /// Checks both identities of a request, and that it is for this HSS.
     fn admit(
         &mut self,
         now: Now,
-        (conn, peer): (ConnId, String),
+        (conn, peer): (ConnId, Arc<str>),
         handle: RequestHandle,
-        message: &Message,
         addresses: &Addresses<'_>,
     ) -> Result<Ask, AnswerError> {
         let for_us = |name: &str, own: &str| name.eq_ignore_ascii_case(own);
@@ -243,16 +242,10 @@ impl Hss {
                 handle,
                 via: peer,
                 visited_allowed: addresses.visited.is_none_or(|plmn| plmns.contains(&plmn)),
-                proxy_info: message
-                    .avps
-                    .iter()
-                    .filter(|avp| avp.is(&dictionary::PROXY_INFO))
-                    .cloned()
-                    .collect(),
             }),
             Err((result, why)) => {
                 self.tell(Event::RequestRefused {
-                    peer,
+                    peer: String::from(&*peer),
                     origin: String::from(addresses.origin.host),
                     why,
                 });
@@ -276,8 +269,7 @@ impl Hss {
     }
 
     /// Sends an answer on its way.
-    pub(crate) fn answer(&mut self, now: Now, ask: Ask, mut message: Message) {
-        message.avps.extend(ask.proxy_info);
+    pub(crate) fn answer(&mut self, now: Now, ask: &Ask, message: Message) {
         self.send_answer(now, ask.handle, message);
     }
 
@@ -324,7 +316,7 @@ impl Hss {
                 ask,
                 request,
                 resynchronisation,
-            } => self.authentication_information(now, ask, request, resynchronisation),
+            } => self.authentication_information(now, ask, &request.borrowed(), resynchronisation),
             Waiting::UpdateLocation {
                 ask,
                 request,
@@ -332,7 +324,7 @@ impl Hss {
                 state,
                 previous,
                 moved,
-            } => self.location_is_durable(now, ask, &request, (ix, state), (previous, moved)),
+            } => self.location_is_durable(now, &ask, &request, (ix, state), (previous, moved)),
         }
     }
 
@@ -345,8 +337,8 @@ impl Hss {
                 resynchronisation,
             } => self.answer_without_vectors(
                 now,
-                ask,
-                &request,
+                &ask,
+                &request.borrowed(),
                 s6a::AUTHENTICATION_DATA_UNAVAILABLE,
                 resynchronisation,
             ),
@@ -357,7 +349,7 @@ impl Hss {
                 state: _,
                 previous,
                 moved,
-            } => self.location_is_lost(now, ask, &request, ix, (previous, moved)),
+            } => self.location_is_lost(now, &ask, &request, ix, (previous, moved)),
         }
     }
 }

@@ -17,7 +17,7 @@ use crate::subscriber::{Gateway, RowIx};
 
 impl Hss {
     /// Answers at once: a gateway's name that a crash forgets is told again with the next session.
-    pub(super) fn notify(&mut self, now: Now, ask: Ask, request: &NotifyRequest) {
+    pub(super) fn notify(&mut self, now: Now, ask: &Ask, request: &NotifyRequest) {
         let result = match self.notified(request) {
             Ok(()) => AnswerResult::SUCCESS,
             Err(result) => result,

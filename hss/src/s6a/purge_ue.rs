@@ -15,7 +15,7 @@ use crate::subscriber::row::{self, Table};
 impl Hss {
     /// Answers at once: a purge that a crash forgets costs one cancellation that the MME answers
     /// without having anything to cancel.
-    pub(super) fn purge_ue(&mut self, now: Now, ask: Ask, request: &PurgeUeRequest) {
+    pub(super) fn purge_ue(&mut self, now: Now, ask: &Ask, request: &PurgeUeRequest) {
         let mut frozen = false;
         let result = match self.subscribers.find(request.imsi) {
             None => USER_UNKNOWN,

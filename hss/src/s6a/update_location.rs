@@ -35,13 +35,13 @@ impl Hss {
     ) {
         let (ix, state) = match self.may_register(&ask, &request) {
             Ok(found) => found,
-            Err(refusal) => return self.refuse_update(now, ask, &request, refusal),
+            Err(refusal) => return self.refuse_update(now, &ask, &request, refusal),
         };
         let location = Location {
             node: ServingNode {
                 host: request.origin_host.clone(),
                 realm: request.origin_realm.clone(),
-                via: ask.via.clone(),
+                via: String::from(&*ask.via),
             },
             plmn: request.visited_plmn,
             since: now.wall,
@@ -62,15 +62,15 @@ impl Hss {
         let unbound = subscriber.binding() == Binding::FirstSeen && location.imei.is_some();
         if same && next == state && !unbound && self.journal.is_durable(settled) {
             let known = (ix, state);
-            return self.accept_update(now, ask, &request, known, (previous, None));
+            return self.accept_update(now, &ask, &request, known, (previous, None));
         }
         if self.journal.is_stuck() {
             let result = ResultCode::UNABLE_TO_COMPLY.into();
-            return self.refuse_update(now, ask, &request, (result, None));
+            return self.refuse_update(now, &ask, &request, (result, None));
         }
         if self.is_full() {
             let result = ResultCode::TOO_BUSY.into();
-            return self.refuse_update(now, ask, &request, (result, None));
+            return self.refuse_update(now, &ask, &request, (result, None));
         }
         let moved = previous
             .as_ref()
@@ -183,7 +183,7 @@ impl Hss {
     pub(super) fn location_is_durable(
         &mut self,
         now: Now,
-        ask: Ask,
+        ask: &Ask,
         request: &UpdateLocationRequest,
         known: (RowIx, State),
         before: (Option<Location>, Option<u64>),
@@ -195,7 +195,7 @@ impl Hss {
     pub(super) fn location_is_lost(
         &mut self,
         now: Now,
-        ask: Ask,
+        ask: &Ask,
         request: &UpdateLocationRequest,
         ix: RowIx,
         (previous, moved): (Option<Location>, Option<u64>),
@@ -242,7 +242,7 @@ impl Hss {
                 .get(ix)
                 .and_then(|s| self.refusal_at_ulr(s))
                 .unwrap_or_else(|| (ResultCode::UNABLE_TO_COMPLY.into(), None));
-            self.refuse_update(now, ask, &request, refusal);
+            self.refuse_update(now, &ask, &request, refusal);
         }
         before
     }
@@ -250,7 +250,7 @@ impl Hss {
     fn accept_update(
         &mut self,
         now: Now,
-        ask: Ask,
+        ask: &Ask,
         request: &UpdateLocationRequest,
         (ix, state): (RowIx, State),
         (previous, moved): (Option<Location>, Option<u64>),
@@ -298,7 +298,7 @@ impl Hss {
     fn refuse_update(
         &mut self,
         now: Now,
-        ask: Ask,
+        ask: &Ask,
         request: &UpdateLocationRequest,
         refusal: Refusal,
     ) {

@@ -7,6 +7,7 @@ use heiiki_types::Now;
 
 use crate::node::{Hss, Output};
 use crate::s6a::errands::Kind;
+use crate::shared::Shared;
 
 /// Answers, replies and events that wait, and errands that are not sent before.
 #[derive(Default)]
@@ -17,12 +18,19 @@ pub(super) struct Held {
     errands: Vec<u64>,
 }
 
+/// Where answers are held that depend on what is not written yet.
+pub(crate) fn held_answers(
+    shared: Option<&mut Shared>,
+) -> Option<&mut Vec<(RequestHandle, Message)>> {
+    let current = shared?.current.as_mut().filter(|c| c.holds)?;
+    Some(&mut current.held.answers)
+}
+
 impl Hss {
     /// Sends an answer on its way, or keeps it until what it depends on is durable.
     pub(crate) fn send_answer(&mut self, now: Now, handle: RequestHandle, message: Message) {
-        let current = self.shared.as_mut().and_then(|s| s.current.as_mut());
-        match current.filter(|c| c.holds) {
-            Some(current) => current.held.answers.push((handle, message)),
+        match held_answers(self.shared.as_deref_mut()) {
+            Some(held) => held.push((handle, message)),
             None => self.endpoint.send_answer(now.at, handle, message),
         }
     }
