@@ -438,7 +438,7 @@ impl Worker {
     /// The port of an SGW for what is sent to it unasked.
     pub(super) fn gtpu_peer(&self, address: IpAddr) -> SocketAddr {
         let port = self.gtpu_ports.get(&address).copied();
-        (address, port.unwrap_or(heiiki_gtp::u::PORT)).into()
+        (address, port.unwrap_or(u::PORT)).into()
     }
 
     /// Makes this worker forward to a prefix that nobody declared, for tests of the proof.
