@@ -22,6 +22,10 @@ pub(crate) enum NoAddress {
 
 /// What a session is to have: for each family nothing, any address, or one that was asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(
+    clippy::option_option,
+    reason = "a family that is not wanted is not one of which any address will do"
+)]
 pub(crate) struct Asked {
     pub(crate) v4: Option<Option<Ipv4Addr>>,
     pub(crate) v6: Option<Option<Prefix64>>,
@@ -45,6 +49,9 @@ pub(crate) struct AddressPool {
     /// Nothing when the access point hands out IPv4 only.
     v6: Option<Numbers>,
 }
+
+/// From a number of a pool to its address, or to the first one of its prefix.
+type Key = fn(u64) -> IpAddr;
 
 fn v4_number(address: Ipv4Addr) -> u64 {
     address.to_bits().into()
@@ -130,10 +137,9 @@ impl AddressPool {
                 interface,
             }),
         );
-        let halves = [(v4, v4_key as fn(u64) -> IpAddr), (v6, v6_key)];
+        let halves = [(v4, v4_key as Key), (v6, v6_key)];
         let halves = halves.into_iter();
-        let halves: Vec<(Taken, fn(u64) -> IpAddr)> =
-            halves.filter_map(|(t, key)| Some((t?, key))).collect();
+        let halves: Vec<(Taken, Key)> = halves.filter_map(|(t, key)| Some((t?, key))).collect();
         let reserved = halves.iter().filter(|(t, _)| t.is_new_reservation);
         let given_up = halves.iter().filter_map(|(t, key)| Some(key(t.gives_up?)));
         Ok(Lease {
@@ -163,7 +169,9 @@ impl AddressPool {
                 pool.is_some_and(|pool| pool.is_free_for(imsi, n))
             });
         if fits {
-            v4.into_iter().for_each(|n| self.v4.restore(n));
+            if let Some(n) = v4 {
+                self.v4.restore(n);
+            }
             if let (Some(n), Some(pool)) = (v6, &mut self.v6) {
                 pool.restore(n);
             }
