@@ -215,15 +215,13 @@ impl BatchSocket {
         let mut slices: [[IoSliceMut<'_>; 1]; BUFFERS] =
             core::array::from_fn(|_| [IoSliceMut::new(slices.next().unwrap_or_default())]);
         let fd = self.socket.as_raw_fd();
-        let received = loop {
-            match recvmmsg(fd, &mut headers, slices.iter_mut(), MsgFlags::empty(), None) {
-                Ok(received) => break received,
-                Err(Errno::EAGAIN) => return Ok(()),
-                // An ICMP error for something sent earlier: the peer's affair, not this packet's.
-                // What had come before the error is for the next call.
-                Err(Errno::EINTR | Errno::ECONNREFUSED) => return Ok(()),
-                Err(error) => return Err(error.into()),
-            }
+        let flags = MsgFlags::empty();
+        let received = match recvmmsg(fd, &mut headers, slices.iter_mut(), flags, None) {
+            Ok(received) => received,
+            // Nothing yet; or an ICMP error for something sent earlier, which is the peer's affair
+            // and not this packet's. What had come before the error is for the next call.
+            Err(Errno::EAGAIN | Errno::EINTR | Errno::ECONNREFUSED) => return Ok(()),
+            Err(error) => return Err(error.into()),
         };
         for (message, part) in received.zip(&mut incoming.parts) {
             let length = message.bytes;
@@ -281,10 +279,9 @@ impl BatchSocket {
         for run in self.outgoing.runs.iter().take(self.outgoing.used) {
             if self.cuts && run.count > 1 {
                 match self.transmit(run, &run.octets, Some(run.size)) {
-                    Ok(()) => continue,
                     // A device, or a kernel, that does not cut.
                     Err(Errno::EIO | Errno::EINVAL | Errno::EOPNOTSUPP) => self.cuts = false,
-                    Err(_) => continue,
+                    Ok(()) | Err(_) => continue,
                 }
             }
             for number in 0..run.count {
