@@ -9,6 +9,7 @@
 )]
 
 mod command;
+mod search;
 
 use core::fmt::Write as _;
 use std::collections::BTreeSet;
@@ -17,6 +18,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use command::{Done, Folder, binary, run};
+use search::{files, holders};
 use serde_json::Value;
 
 /// Keys that occur nowhere else.
@@ -290,95 +292,6 @@ fn one_is_added_changed_and_guarded_by_roles() {
         lifted.err
     );
     hss.call_as("read-token", &set).exits(1).says(&["403"]);
-}
-
-/// Every file below a folder.
-fn files(folder: &Path, found: &mut Vec<std::path::PathBuf>) {
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            files(&path, found);
-        } else {
-            found.push(path);
-        }
-    }
-}
-
-/// The forms in which a key may show: octets, digits of either case, and base64 wherever it begins
-/// in a longer text.
-fn forms(hex: &str) -> Vec<Vec<u8>> {
-    let octets: Vec<u8> = (0..hex.len())
-        .step_by(2)
-        .map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap())
-        .collect();
-    let mut forms = vec![
-        octets.clone(),
-        hex.to_lowercase().into_bytes(),
-        hex.to_uppercase().into_bytes(),
-    ];
-    for shift in 0..3 {
-        let mut shifted = vec![0; shift];
-        shifted.extend(&octets);
-        let text = base64(&shifted);
-        // Without what depends on the octets before and after.
-        let (from, to) = ((shift * 8).div_ceil(6), (shift + octets.len()) * 8 / 6);
-        forms.push(text[from..to].into());
-        forms.push(text[from..to].replace('+', "-").replace('/', "_").into());
-    }
-    forms
-}
-
-fn base64(octets: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::new();
-    for part in octets.chunks(3) {
-        let value =
-            part.iter().fold(0_u32, |v, o| v << 8 | u32::from(*o)) << (8 * (3 - part.len()));
-        for digit in 0..=part.len() {
-            text.push(char::from(
-                DIGITS[(value >> (18 - 6 * digit)) as usize & 63],
-            ));
-        }
-    }
-    text
-}
-
-/// The names of what holds one of the keys.
-fn holders<'a>(
-    things: impl Iterator<Item = (String, &'a [u8])>,
-    keys: &[&str],
-) -> BTreeSet<String> {
-    let forms: Vec<Vec<u8>> = keys.iter().flat_map(|k| forms(k)).collect();
-    let holds = |octets: &[u8]| {
-        forms
-            .iter()
-            .any(|form| octets.windows(form.len()).any(|w| w == form.as_slice()))
-    };
-    things
-        .filter(|(_, octets)| holds(octets))
-        .map(|(name, _)| name)
-        .collect()
-}
-
-#[test]
-fn the_search_finds_a_key_in_every_form() {
-    assert_eq!(base64(b"light work."), "bGlnaHQgd29yay4");
-    let octets: Vec<u8> = (0..16)
-        .map(|n| u8::from_str_radix(&K[2 * n..2 * n + 2], 16).unwrap())
-        .collect();
-    let mut things = vec![("none".to_owned(), b"nothing at all".to_vec())];
-    for shift in 0..5 {
-        let mut long = vec![b'x'; shift];
-        long.extend(&octets);
-        long.extend(b"tail");
-        things.push((format!("octets{shift}"), long.clone()));
-        things.push((format!("base64 {shift}"), base64(&long).into_bytes()));
-    }
-    things.push(("upper".to_owned(), K.to_uppercase().into_bytes()));
-    things.push(("lower".to_owned(), K.as_bytes().to_vec()));
-    let found = holders(things.iter().map(|(n, o)| (n.clone(), o.as_slice())), &[K]);
-    assert_eq!(found.len(), things.len() - 1, "{found:?}");
-    assert!(!found.contains("none"));
 }
 
 /// A run whose outputs are kept, to be searched for keys.

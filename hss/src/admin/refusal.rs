@@ -148,8 +148,9 @@ impl Refusal {
             Self::StoreFull => "the disk of the store is full".to_string(),
             Self::DiskFailed => "the disk has failed: nothing more becomes durable".to_string(),
             Self::NotDurable => {
-                "the disk failed before the order was durable: a cut is in force until the process \
-                 ends, a resume did not happen"
+                "the order is not durable: the disk is full or has failed. A cut is in force, and is \
+                 written as soon as there is room; after a failure it ends with the process. A \
+                 resume did not happen"
                     .to_string()
             }
         }
@@ -194,9 +195,14 @@ impl Refusal {
                 "make room on the disk of the store; the call can be repeated then, without a restart"
             }
             Self::StoreAway => "look at the database; the call can be repeated when it is back",
-            Self::DiskFailed | Self::NotDurable => {
+            Self::DiskFailed => {
                 "repair the disk of the store, restart the HSS, and give the order again; until \
                  then use the emergency cut of the gateways"
+            }
+            Self::NotDurable => {
+                "make room on the disk of the store; one that has failed has to be repaired: then \
+                 restart the HSS and give the order again, and until then use the emergency cut of \
+                 the gateways"
             }
         }
         .to_string()
