@@ -1,6 +1,10 @@
 //! A store that cannot be used as it is: another master key, a file that something changed, a disk
 //! without room. What the HSS says, and what it leaves alone.
 #![cfg(feature = "cli")]
+#![expect(
+    clippy::disallowed_types,
+    reason = "a process is given time, and nothing is measured"
+)]
 #![allow(
     clippy::disallowed_methods,
     clippy::expect_used,

@@ -58,6 +58,8 @@ fn the_search_finds_a_key_in_every_form() {
     assert!(!found.contains("none"));
 }
 
+const SIM: &str = "001010000000001";
+
 /// Plants the key in every form: a search that does not find these proves nothing.
 fn plant(folder: &Path) {
     let raw = [b"before".to_vec(), octets(K), b"after".to_vec()].concat();
@@ -242,6 +244,76 @@ fn listen(folder: &Folder, server: &Served, token: &str) -> Child {
         .unwrap()
 }
 
+/// What a command said, in files to be searched.
+fn keep(folder: &Folder, name: &str, done: &command::Done) {
+    folder.write(&format!("{name}.out"), &done.out);
+    folder.write(&format!("{name}.err"), &done.err);
+}
+
+/// A UE that fetches pages until it is ended.
+fn probe(folder: &Folder, config: &str) -> Child {
+    let mut probe = Command::new(binary("ue-sim"))
+        .args(["probe", "--config", config, "--log", "trace", "--show-imsi"])
+        .args(["--every", "20", "http://intranet/"])
+        .stdout(Stdio::piped())
+        .stderr(std::fs::File::create(folder.path("ue-sim.log")).unwrap())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(probe.stdout.take().unwrap()).lines();
+    let mut said = String::new();
+    for line in lines.map_while(Result::ok) {
+        said.push_str(&line);
+        said.push('\n');
+        if line.contains("status=200") {
+            break;
+        }
+    }
+    folder.write("ue-sim.out", &said);
+    assert!(said.contains("status=200"), "{said}");
+    probe
+}
+
+/// A SIM's life with orders and every question that there is.
+fn use_everything(folder: &Folder, hss: &Served, pgw: &Served, config: &str) {
+    let url = format!("http://{}", hss.word("admin"));
+    let token = folder.path("hss-token").to_str().unwrap().to_owned();
+    let order = |args: &[&str]| {
+        let server = ["--url", &url, "--token-file", &token];
+        let done = run("hss", &[&["subscriber"], args, &server].concat());
+        keep(folder, args[0], &done);
+        done
+    };
+    let mut probe = probe(folder, config);
+    order(&["suspend", SIM, "--reason", "lost"]).exits(0);
+    let _ = probe.kill();
+    let _ = probe.wait();
+    let attach = ["attach", "--config", config, "--log", "trace"];
+    keep(folder, "refused", &run("ue-sim", &attach).exits(1));
+    order(&["resume", SIM, "--reason", "found"]).exits(0);
+    keep(folder, "back", &run("ue-sim", &attach).exits(0));
+    order(&["show", SIM]).exits(0);
+    order(&["list", "--json"]).exits(0);
+    for file in ["export.csv", "export.jsonl"] {
+        let file = folder.path(file);
+        order(&["export", file.to_str().unwrap()]).exits(0);
+    }
+    let paths = [
+        "/v1/subscribers?detail=true",
+        "/v1/subscribers/001010000000001",
+        "/v1/subscribers/001010000000001/history",
+        "/v1/subscribers/001010000000001/equipment",
+        "/v1/cuts",
+        "/v1/bulk",
+        "/v1/equipment",
+        "/v1/status",
+        "/v1/audit/head",
+        "/v1/openapi.json",
+    ];
+    ask_everything(folder, hss, "hss-token", &paths);
+    let paths = ["/v1/sessions", "/v1/bars", "/v1/status"];
+    ask_everything(folder, pgw, "pgw-token", &paths);
+}
+
 /// Goal: three processes with logs at trace level leave no key, whatever they are asked.
 /// Method: a SIM with the key attaches, fetches pages, is suspended, refused and resumed; calls,
 /// exports, events and the audit log are kept; then everything is searched.
@@ -271,72 +343,7 @@ fn three_processes_leave_no_key() {
             hss.word("s6a")
         ),
     );
-    let keep = |name: &str, done: &command::Done| {
-        folder.write(&format!("{name}.out"), &done.out);
-        folder.write(&format!("{name}.err"), &done.err);
-    };
-    let url = format!("http://{}", hss.word("admin"));
-    let token = folder.path("hss-token").to_str().unwrap().to_owned();
-    let order = |args: &[&str]| {
-        let server = ["--url", &url, "--token-file", &token];
-        let done = run("hss", &[&["subscriber"], args, &server].concat());
-        keep(args[0], &done);
-        done
-    };
-    let mut probe = Command::new(binary("ue-sim"))
-        .args([
-            "probe",
-            "--config",
-            &config,
-            "--log",
-            "trace",
-            "--show-imsi",
-        ])
-        .args(["--every", "20", "http://intranet/"])
-        .stdout(Stdio::piped())
-        .stderr(std::fs::File::create(folder.path("ue-sim.log")).unwrap())
-        .spawn()
-        .unwrap();
-    let lines = BufReader::new(probe.stdout.take().unwrap()).lines();
-    let mut said = String::new();
-    for line in lines.map_while(Result::ok) {
-        said.push_str(&line);
-        said.push('\n');
-        if line.contains("status=200") {
-            break;
-        }
-    }
-    folder.write("ue-sim.out", &said);
-    assert!(said.contains("status=200"), "{said}");
-    let sim = "001010000000001";
-    order(&["suspend", sim, "--reason", "lost"]).exits(0);
-    let _ = probe.kill();
-    let _ = probe.wait();
-    let attach = ["attach", "--config", &config, "--log", "trace"];
-    keep("refused", &run("ue-sim", &attach).exits(1));
-    order(&["resume", sim, "--reason", "found"]).exits(0);
-    keep("back", &run("ue-sim", &attach).exits(0));
-    order(&["show", sim]).exits(0);
-    order(&["list", "--json"]).exits(0);
-    for file in ["export.csv", "export.jsonl"] {
-        let file = folder.path(file);
-        order(&["export", file.to_str().unwrap()]).exits(0);
-    }
-    let paths = [
-        "/v1/subscribers?detail=true",
-        "/v1/subscribers/001010000000001",
-        "/v1/subscribers/001010000000001/history",
-        "/v1/subscribers/001010000000001/equipment",
-        "/v1/cuts",
-        "/v1/bulk",
-        "/v1/equipment",
-        "/v1/status",
-        "/v1/audit/head",
-        "/v1/openapi.json",
-    ];
-    ask_everything(&folder, &hss, "hss-token", &paths);
-    let paths = ["/v1/sessions", "/v1/bars", "/v1/status"];
-    ask_everything(&folder, &pgw, "pgw-token", &paths);
+    use_everything(&folder, &hss, &pgw, &config);
     hss.end();
     pgw.end();
     for child in &mut listening {
@@ -345,6 +352,7 @@ fn three_processes_leave_no_key() {
     }
     let config = folder.path("hss.toml").to_str().unwrap().to_owned();
     keep(
+        &folder,
         "audit",
         &run("hss", &["audit", "show", "--config", &config]).exits(0),
     );
@@ -355,7 +363,7 @@ fn three_processes_leave_no_key() {
     for (name, part) in [
         ("hss.log", "state_changed"),
         ("ue-sim.out", "attached"),
-        ("export.csv", sim),
+        ("export.csv", SIM),
         ("audit.out", "state_changed"),
     ] {
         let text = std::fs::read_to_string(folder.path(name)).unwrap();

@@ -77,12 +77,11 @@ fn subscribers() -> String {
 
 fn config(database: &str, number: u8) -> String {
     // The second one speaks TLS with the database.
-    let tls = match number {
-        0 => String::new(),
-        _ => {
-            let ca = std::env::var("HEIIKI_POSTGRES_CA").unwrap();
-            format!("ca = \"{ca}\"\nserver_name = \"localhost\"")
-        }
+    let tls = if number == 0 {
+        String::new()
+    } else {
+        let ca = std::env::var("HEIIKI_POSTGRES_CA").unwrap();
+        format!("ca = \"{ca}\"\nserver_name = \"localhost\"")
     };
     format!(
         r#"origin_host = "hss.{REALM}"

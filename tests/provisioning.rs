@@ -14,7 +14,6 @@ mod search;
 use core::fmt::Write as _;
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader};
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use command::{Done, Folder, binary, run};

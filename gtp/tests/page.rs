@@ -10,7 +10,7 @@
     reason = "what fails here fails the test"
 )]
 
-use std::fmt::Write as _;
+use core::fmt::Write as _;
 use std::path::Path;
 
 use heiiki_gtp::c::{ElementRule, KNOWN_TYPES, MessageType, element_rules};

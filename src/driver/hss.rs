@@ -3,7 +3,7 @@
 use core::net::SocketAddr;
 use core::time::Duration;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use heiiki_hss::{Hss, HssConfig, Input, Output, StoreKeys, SubscriberImport, Tokens};
@@ -87,6 +87,12 @@ pub struct HssServer {
     audit: Option<AuditLog>,
 }
 
+/// The highest epoch that the file beside a store knows of: none without such a file.
+fn known_epoch(store: Option<&Path>) -> Result<u64, StartError> {
+    let Some(store) = store else { return Ok(0) };
+    epoch_file::read(store).map_err(|e| StartError::new("store", store.display(), e))
+}
+
 impl HssServer {
     /// Binds, reads the store and serves.
     ///
@@ -109,12 +115,7 @@ impl HssServer {
         let inbox = waiting.inbox();
         let epoch_beside = setup.shared.is_none().then(|| setup.store.clone());
         let storage = Store::open(&setup.store, setup.shared, &inbox)?;
-        let known_epoch = match &epoch_beside {
-            Some(store) => {
-                epoch_file::read(store).map_err(|e| StartError::new("store", store.display(), e))?
-            }
-            None => 0,
-        };
+        let known_epoch = known_epoch(epoch_beside.as_deref())?;
         let tap = StreamTap {
             taps: setup.taps,
             local: s6a_address,

@@ -70,7 +70,7 @@ impl From<PgwStartError> for RealError {
 
 /// What the threads of the nodes tell the lab.
 enum News {
-    Entry(Entry),
+    Entry(Box<Entry>),
     Answer(CallId, HttpResponse),
 }
 
@@ -277,7 +277,7 @@ impl RealNetwork {
 
     fn take(&mut self, news: News) {
         match news {
-            News::Entry(entry) => self.log.push(entry),
+            News::Entry(entry) => self.log.push(*entry),
             News::Answer(call, response) => drop(self.answers.insert(call, response)),
         }
     }
@@ -324,7 +324,7 @@ fn sink(name: &str, news: &Sender<News>, tap: Option<&SharedTap>) -> Sink {
             let mut tap = tap.lock().unwrap_or_else(PoisonError::into_inner);
             tap.frame(at, wall, crate::Link::S1Nas, &frame);
         }
-        let _ = news.send(News::Entry(entry.clone()));
+        let _ = news.send(News::Entry(Box::new(entry.clone())));
         entry
     })
 }

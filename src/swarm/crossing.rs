@@ -10,7 +10,7 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use core::time::Duration;
 
 use heiiki_gtp::u;
-use heiiki_types::{Protections, Rng};
+use heiiki_types::{Protections, Rng, UeAddresses, UeIpv6};
 
 use super::gateway::{Gateway, TENANTS, Tunnel, sim, tenant_id, udp};
 
@@ -145,12 +145,12 @@ impl Run {
         let other = self.any().filter(|_| of_ue).map(|t| t.addresses);
         let host: [u8; 8] = self.rng.octets();
         if v6 {
-            let ue = other.and_then(|a| a.v6()).map(|v6| v6.address());
+            let ue = other.and_then(UeAddresses::v6).map(UeIpv6::address);
             let near = Ipv6Addr::new(0xfd20, 0, 1, u16::try_from(near).unwrap_or(0), 0, 0, 0, 9);
             let host = Ipv6Addr::new(0xfd20, 0, 0xff, 0, 0, 0, 0, u16::from(host[0]));
             IpAddr::V6(ue.unwrap_or(if of_ue { near } else { host }))
         } else {
-            let ue = other.and_then(|a| a.v4());
+            let ue = other.and_then(UeAddresses::v4);
             let near = Ipv4Addr::from_bits(0x0a14_0000 + near);
             let host = Ipv4Addr::new(10, 20, 255, host[0]);
             IpAddr::V4(ue.unwrap_or(if of_ue { near } else { host }))

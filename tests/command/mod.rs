@@ -78,6 +78,7 @@ impl Done {
     }
 
     /// The standard error output must hold all of these.
+    #[allow(dead_code, reason = "not every test looks at it")]
     #[track_caller]
     pub(crate) fn says(self, parts: &[&str]) -> Self {
         for part in parts {

@@ -37,6 +37,10 @@ pub(crate) struct StatusView {
 }
 
 impl Hss {
+    #[expect(
+        clippy::unnecessary_wraps,
+        reason = "the shape that the table of calls asks for"
+    )]
     pub(super) fn show_status(
         &mut self,
         _call: &Call<'_>,

@@ -94,7 +94,7 @@ fn messages_of_strangers_are_dropped() {
         linked_ebi: Some(heiiki_types::Ebi::FIRST),
         ebis: Vec::new(),
         cause: None,
-        failed: alloc::vec::Vec::new(),
+        failed: Vec::new(),
         pti: None,
         pco: None,
     });

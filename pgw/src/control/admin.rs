@@ -194,6 +194,11 @@ impl Control {
         if self.is_overloaded() && !route.is_order() {
             return Err(api::error(503, "too many calls wait"));
         }
+        self.call(now, call, request, route)
+    }
+
+    /// A call that may be made, to whom it belongs.
+    fn call(&mut self, now: Now, call: CallId, request: &HttpRequest, route: Route<'_>) -> Handled {
         match route {
             Route::SetBar => self.post_bar(now, call, &body(request)?),
             Route::EmergencyCut => self.post_emergency_cut(now, call, body(request)?),
@@ -236,14 +241,13 @@ impl Control {
             Route::Events => {
                 // The driver has the stream: this says only that the caller may listen.
                 let body = b"{}".to_vec();
-                self.reply(
-                    call,
-                    HttpResponse {
-                        status: 200,
-                        body,
-                        headers: heiiki_types::Headers::default(),
-                    },
-                );
+                let headers = heiiki_types::Headers::default();
+                let response = HttpResponse {
+                    status: 200,
+                    body,
+                    headers,
+                };
+                self.reply(call, response);
                 Ok(())
             }
         }

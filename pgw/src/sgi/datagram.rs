@@ -33,7 +33,7 @@ impl<'a> Datagram<'a> {
     pub(super) fn read(packet: &'a [u8]) -> Option<Self> {
         let (from, to, class, header) = match packet.first()? >> 4 {
             4 => {
-                let is_whole = port(packet, 6)? & 0x3fff == 0;
+                let is_whole = matches!(port(packet, 6)? & 0x3fff, 0);
                 if *packet.get(9)? != UDP || !is_whole || *packet.first()? != 0x45 {
                     return None;
                 }

@@ -193,7 +193,7 @@ fn options(bed: &mut Bed, request: Box<CreateSessionRequest>) -> [Option<Vec<u8>
     }
 }
 
-fn item<'a>(pco: &'a Pco, id: u16) -> Option<&'a PcoItem> {
+fn item(pco: &Pco, id: u16) -> Option<&PcoItem> {
     pco.protocols.iter().find(|p| p.id == id)
 }
 

@@ -95,11 +95,11 @@ fn restart(
     let mut seconds = Vec::new();
     for run in 0..plan.runs {
         say(format_args!("restart ({})", run + 1));
-        plane.echo(&last)?;
+        plane.echo(last)?;
         stage.server.kill();
         let start = nanos();
         stage.restart(folder)?;
-        plane.echo(&last)?;
+        plane.echo(last)?;
         seconds.push(float(nanos() - start) / 1e9);
         let status = stage.call(folder, Method::Get, "/v1/status", &Value::Null)?;
         let restored = status.get("sessions").and_then(Value::as_u64);

@@ -49,7 +49,7 @@ struct Up {
 impl Run<'_> {
     pub(super) fn all(&mut self) -> Result<(), Failure> {
         let session = self.session()?;
-        self.plane.echo(&session)?;
+        self.plane.echo(session)?;
         if self.bench.wants(Part::Uplink) {
             self.uplinks("uplink, 1,400 octets, sender with GSO", &[WHOLE], true)?;
             self.uplinks("uplink, 1,400 octets, a call a packet", &[WHOLE], false)?;
@@ -162,7 +162,7 @@ impl Run<'_> {
         let is_counted = self.bench.nowhere.is_none();
         let before = self.stage.passed(self.folder)?;
         let sunk = if is_counted {
-            self.plane.ask_sink(&session)?
+            self.plane.ask_sink(session)?
         } else {
             (0, 0)
         };
@@ -180,7 +180,7 @@ impl Run<'_> {
             "it passed on what was not sent",
         )?;
         if is_counted {
-            let now = self.plane.ask_sink(&session)?;
+            let now = self.plane.ask_sink(session)?;
             must(
                 now.0 - sunk.0 == passed,
                 format_args!("passed {passed}, the sink has {}", now.0 - sunk.0),
@@ -220,7 +220,7 @@ impl Run<'_> {
         let address = server.address("address")?;
         let mut plane = Plane::open(self.stage.sgw(0), address)?;
         let session = self.session()?;
-        let sunk = plane.ask_sink(&session)?;
+        let sunk = plane.ask_sink(session)?;
         let cpu = server.cpu().unwrap_or(0);
         let start = nanos();
         let load = Load {
@@ -228,7 +228,7 @@ impl Run<'_> {
             ..self.load(sizes, cut, None, time)
         };
         let sent = plane.uplink(own(&self.sgw, self.plan), load);
-        let now = plane.ask_sink(&session)?;
+        let now = plane.ask_sink(session)?;
         let seconds = float(nanos() - start) / 1e9;
         let cpu = server.cpu().unwrap_or(0).saturating_sub(cpu);
         let got = now.0 - sunk.0;

@@ -15,7 +15,7 @@ use crate::driver::Runtime;
 pub(super) const APN: &str = "bench.corp";
 /// The host that traffic goes to and comes from.
 pub(super) const HOST: Ipv4Addr = Ipv4Addr::new(10, 1, 0, 10);
-const TIMEOUT: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_mins(1);
 const SERVE: [&str; 5] = ["serve", "--config", "pgw.toml", "--log", "warn"];
 
 /// A running gateway in a folder of its own.

@@ -105,7 +105,7 @@ fn time() -> Instant {
 }
 
 impl Ue {
-    fn new(session: &Session, way: Way, port: u16, size: usize) -> Result<Self, Failure> {
+    fn new(session: Session, way: Way, port: u16, size: usize) -> Result<Self, Failure> {
         let mut wire = Wire::default();
         let mut config = Config::new(HardwareAddress::Ip);
         config.random_seed = u64::from(session.teid);
@@ -188,7 +188,7 @@ pub(super) fn run(
     let round: Vec<u8> = (0..=250).cycle().take(251 * 400).collect();
     let size = UNDER_WAY / sessions.len().max(1);
     let size = size.clamp(*BUFFER.start(), *BUFFER.end());
-    let ues = sessions.iter().map(|s| Ue::new(s, way, first_port, size));
+    let ues = sessions.iter().map(|s| Ue::new(*s, way, first_port, size));
     let mut ues: Vec<Ue> = ues.collect::<Result<_, _>>()?;
     let length = u64::try_from(for_time.as_nanos()).unwrap_or(0);
     let begin = nanos();
@@ -199,7 +199,9 @@ pub(super) fn run(
         let now = nanos();
         // Time-outs: seldom, since nothing is lost.
         if turn.is_multiple_of(4_096) {
-            ues.iter_mut().for_each(|u| u.due = true);
+            for ue in &mut ues {
+                ue.due = true;
+            }
         }
         let total: u64 = if start == 0 || now - start >= length {
             ues.iter().map(|u| u.done).sum()

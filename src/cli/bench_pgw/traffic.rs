@@ -140,7 +140,7 @@ impl Plane {
     }
 
     /// What the sink has counted: packets and octets of inner packets.
-    pub(super) fn ask_sink(&mut self, session: &Session) -> Result<(u64, u64), Failure> {
+    pub(super) fn ask_sink(&mut self, session: Session) -> Result<(u64, u64), Failure> {
         let ends = Ends {
             from: (session.address, UE_PORT),
             to: (HOST, SINK),
@@ -152,7 +152,7 @@ impl Plane {
     }
 
     /// Waits until an echo through the tunnel has come back.
-    pub(super) fn echo(&mut self, session: &Session) -> Result<(), Failure> {
+    pub(super) fn echo(&mut self, session: Session) -> Result<(), Failure> {
         let ends = Ends {
             from: (session.address, UE_PORT),
             to: (HOST, ECHO),
@@ -164,7 +164,7 @@ impl Plane {
 
     fn ask(
         &mut self,
-        session: &Session,
+        session: Session,
         ends: Ends,
         question: &[u8],
         is_answer: impl Fn(&[u8]) -> bool,

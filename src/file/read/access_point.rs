@@ -77,16 +77,7 @@ impl Tenants {
                 self.check_pool(range, owner, sink);
             }
         }
-        let pool_v6 = table.optional::<Prefix>("pool_v6");
-        if let Some(range) = &pool_v6 {
-            if range.is_ipv4() || !(42..=63).contains(&range.length()) {
-                let help = "write an IPv6 range of /42 to /63, such as \"fd20:1::/48\"";
-                let problem = format!("`{}` is not a range of IPv6 prefixes", range.value);
-                sink.add(range.place.mistake(Kind::Value, problem, help));
-            } else if let Some(owner) = &owner {
-                self.check_pool(range, owner, sink);
-            }
-        }
+        let pool_v6 = self.read_pool_v6(&mut table, owner.as_ref());
         let ip_versions = read_versions(&mut table, pool_v6.is_some());
         let (dns, dns_v6) = split(table.list::<IpAddr>("dns"), owner.as_ref());
         let p_cscf = table.list::<IpAddr>("p_cscf").unwrap_or_default();
@@ -130,6 +121,26 @@ impl Tenants {
             },
             egress,
         })
+    }
+
+    /// The range that prefixes of /64 come from.
+    fn read_pool_v6(
+        &mut self,
+        table: &mut Table<'_>,
+        owner: Option<&Tenant>,
+    ) -> Option<At<Prefix>> {
+        let sink = table.sink();
+        let pool_v6 = table.optional::<Prefix>("pool_v6");
+        if let Some(range) = &pool_v6 {
+            if range.is_ipv4() || !(42..=63).contains(&range.length()) {
+                let help = "write an IPv6 range of /42 to /63, such as \"fd20:1::/48\"";
+                let problem = format!("`{}` is not a range of IPv6 prefixes", range.value);
+                sink.add(range.place.mistake(Kind::Value, problem, help));
+            } else if let Some(owner) = owner {
+                self.check_pool(range, owner, sink);
+            }
+        }
+        pool_v6
     }
 
     /// Networks behind UEs, within what the tenant declares and nobody else's.

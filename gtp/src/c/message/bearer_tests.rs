@@ -215,7 +215,7 @@ fn without(name: &str, ie: u8, instance: u8, within: bool) -> Vec<u8> {
         out.extend(strip(&octets[12..], ie, instance));
     }
     for e in elements.iter().filter(|_| within) {
-        let value = if e.ie == ie_type::BEARER_CONTEXT && e.instance == 0 {
+        let value = if e.ie == BEARER_CONTEXT && e.instance == 0 {
             strip(e.value, ie, instance)
         } else {
             e.value.to_vec()

@@ -134,7 +134,7 @@ impl Control {
     pub(super) fn bearers_created(
         &mut self,
         now: Now,
-        request: Request,
+        request: &Request,
         from: IpAddr,
         response: &CreateBearerResponse,
     ) {
@@ -152,7 +152,7 @@ impl Control {
                 refused_for_now.push(bearer.clone());
                 continue;
             }
-            match context.and_then(|c| self.accepted(&request, bearer, from, c)) {
+            match context.and_then(|c| self.accepted(request, bearer, from, c)) {
                 Some(bearer) => {
                     outcome.bearers.push((Some(bearer.ebi), own.0));
                     accepted.push(bearer);
@@ -172,7 +172,7 @@ impl Control {
             };
             self.put_off(now, &later);
         }
-        self.install(now, &request, accepted, outcome);
+        self.install(now, request, accepted, outcome);
     }
 
     /// The bearer as the SGW has accepted it, if it can be used.

@@ -255,7 +255,7 @@ impl Control {
         let Some(request) = self.bearer_requests.remove(&tag) else {
             return false;
         };
-        let cause = message.as_ref().map(|m| answer_cause(m));
+        let cause = message.as_ref().map(answer_cause);
         if cause == Some(Cause::TEMPORARILY_REJECTED_DUE_TO_HANDOVER_IN_PROGRESS)
             && self.put_off(now, &request)
         {
@@ -263,10 +263,10 @@ impl Control {
         }
         match (&request.ask, message) {
             (Ask::Create(_), Some(Ok(Message::CreateBearerResponse(response)))) => {
-                self.bearers_created(now, *request, from, &response);
+                self.bearers_created(now, &request, from, &response);
             }
             (Ask::Update { .. }, Some(Ok(Message::UpdateBearerResponse(response)))) => {
-                self.bearers_updated(now, *request, &response);
+                self.bearers_updated(now, &request, &response);
             }
             (Ask::Delete { bearers, .. }, _) => {
                 // They are gone whatever the SGW says.

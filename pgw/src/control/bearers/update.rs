@@ -49,7 +49,7 @@ impl Control {
     pub(super) fn bearers_updated(
         &mut self,
         now: Now,
-        request: Request,
+        request: &Request,
         response: &UpdateBearerResponse,
     ) {
         let Ask::Update { ambr, changes } = &request.ask else {
@@ -73,7 +73,7 @@ impl Control {
         let refused = |c: &&Change| Some(c.ebi) == ebi && !of(c).is_accepted();
         let ambr = ambr.filter(|_| cause.is_accepted() && !changes.iter().any(|c| refused(&c)));
         let ticket = self.begin(Procedure::Bearers(Box::new(outcome)));
-        let updates = self.change(&request, ambr, &done);
+        let updates = self.change(request, ambr, &done);
         let row = self
             .sessions
             .same(request.slot, request.session)
