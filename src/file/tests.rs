@@ -103,8 +103,8 @@ fn an_unknown_key_is_told_with_the_nearest_one() {
             "#qci = 9",
             "colour = 9",
             "subscriber[0].colour: there is no such key here; the keys here are `imsi`, `k`, \
-             `opc`, `op`, `amf`, `sqn`, `msisdn`, `tenant`, `apn`, `static_ip`, `qci`, `uplink`, \
-             `downlink` and `state`",
+             `opc`, `op`, `amf`, `sqn`, `msisdn`, `tenant`, `apn`, `static_ip`, `static_ipv6`, \
+             `qci`, `uplink`, `downlink` and `state`",
         ),
         (
             FileKind::Scenario,

@@ -25,8 +25,11 @@ const BAD: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 2);
 /// An SGW whose user plane alone is broken: broken signalling soon ends the sessions that it is
 /// about, and then no packet would be looked at.
 const USER: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 3);
-/// The good SIM; the broken messages are about those from 100 on.
+/// The good SIM. The broken messages are about SIMs whose numbers share no digit with it: a bit that
+/// flips must not make a request for the good one, which takes its place by right (TS 29.274 §7.2.1).
 const GOOD_SIM: u64 = 1;
+const BAD_SIMS: u64 = 77_777_770;
+const USER_SIMS: u64 = 88_888_880;
 /// A host of every tenant.
 const HOST4: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 20, 255, 10));
 const HOST6: IpAddr = IpAddr::V6(Ipv6Addr::new(0xfd20, 0, 0xff, 0, 0, 0, 0, 0x10));
@@ -118,7 +121,9 @@ pub fn flood(seed: u64, messages: u64, mut each: impl FnMut(&Flood)) -> Result<F
     };
     for number in 0..SESSIONS {
         let tenant = usize::try_from(number).unwrap_or(0) % TENANTS.len();
-        let tunnel = bench.gateway.create(USER, sim(200 + number)?, tenant)?;
+        let tunnel = bench
+            .gateway
+            .create(USER, sim(USER_SIMS + number)?, tenant)?;
         bench.users.push(tunnel);
     }
     bench.renew()?;
@@ -265,7 +270,7 @@ impl Bench {
         self.hear();
         let mut corpus = Vec::new();
         for number in 0..SESSIONS {
-            let imsi = sim(100 + number)?;
+            let imsi = sim(BAD_SIMS + number)?;
             let tenant = usize::try_from(number).unwrap_or(0) % TENANTS.len();
             let request = self.gateway.request(BAD, imsi, tenant)?;
             self.template(
