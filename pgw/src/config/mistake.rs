@@ -5,7 +5,7 @@ use heiiki_types::Prefix;
 
 use super::PrefixRefusal;
 
-/// Something in a [`PgwConfig`] cannot be.
+/// Something in a [`PgwConfig`](super::PgwConfig) cannot be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigError {
     /// Where, as in the configuration: `tenants[1].prefixes[0]`.
@@ -22,7 +22,7 @@ impl fmt::Display for ConfigError {
 
 impl core::error::Error for ConfigError {}
 
-/// What is wrong with a part of a [`PgwConfig`].
+/// What is wrong with a part of a [`PgwConfig`](super::PgwConfig).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mistake {
     /// A prefix cannot be a tenant's or a pool.
