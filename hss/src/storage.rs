@@ -193,8 +193,9 @@ impl Hss {
         }
     }
 
-    /// Writes are held up, or go on. What waits for one is answered now where the peer can come
-    /// again; what an operator asked for is kept, and what it asks for meanwhile is refused.
+    /// Writes are held up, or go on. What waits for one is answered now: a peer can come again, and
+    /// the caller of a change that it may repeat it, which changes nothing once the first one is
+    /// written. Orders are kept, and what is asked for meanwhile is refused.
     fn store_is_away(&mut self, now: Now, away: bool) {
         if self.journal.has_failed() || self.journal.is_stuck() == away {
             return;
@@ -206,10 +207,12 @@ impl Hss {
         }
         self.tell(Event::StoreUnavailable);
         let mut given_up = Vec::new();
+        let mut calls = Vec::new();
         for queue in self.waiting.values_mut() {
             for deferred in core::mem::take(queue) {
                 match deferred {
                     Deferred::Answer(waiting) => given_up.push(waiting),
+                    Deferred::Reply(call, _) => calls.push(call),
                     other => queue.push(other),
                 }
             }
@@ -217,6 +220,9 @@ impl Hss {
         self.waiting_answers = 0;
         for waiting in given_up {
             self.give_up(now, waiting);
+        }
+        for call in calls {
+            self.reply(call, Refusal::StoreFull.response::<()>(None));
         }
         let orders = self.waiting.values().flatten().filter_map(|d| match d {
             Deferred::Order(id) => Some(*id),

@@ -5,7 +5,7 @@ use crate::auc::sqn::{LEAD, RESTORED_EPOCHS};
 use crate::{Event, Hss, Input, StoreKeys};
 use core::time::Duration;
 use heiiki_diameter::{AnswerResult, CommandCode};
-use heiiki_types::{ConnId, Key256, StorageInput};
+use heiiki_types::{ConnId, Key256, Method, StorageInput};
 
 fn keys(current: u8, previous: &[u8]) -> StoreKeys {
     let key = |n| Key256::new([n; 32]);
@@ -217,4 +217,27 @@ fn a_full_disk_serves_what_needs_no_write_and_goes_on_when_there_is_room() {
     assert_eq!(status(&mut bench, 3, "suspend"), 200);
     bench.crash();
     assert_eq!(bench.state_of(2), "suspended");
+}
+
+/// Goal: whoever waits for a write when the disk turns out to be full hears so at once.
+#[test]
+fn a_change_that_waits_when_the_disk_becomes_full_is_answered() {
+    let mut bench = Bench::new();
+    bench.disk.slow = true;
+    let body = br#"{"group": "depot"}"#;
+    let path = format!("/v1/subscribers/{}", imsi(1));
+    let call = bench.http(Method::Patch, &path, Some("admin"), body);
+    assert_eq!(bench.reply(call), None, "it waits for the disk");
+    bench.input(Input::Storage(StorageInput::Unavailable));
+    let (status, told) = bench.reply(call).expect("a reply at once");
+    assert_eq!(status, 503);
+    assert_eq!(told["error"]["code"], "store_full", "{told}");
+    // It is written when there is room, and may be repeated.
+    bench.disk.slow = false;
+    bench.sync();
+    bench.input(Input::Storage(StorageInput::Available));
+    let call = bench.http(Method::Patch, &path, Some("admin"), body);
+    assert_eq!(bench.reply(call).map(|r| r.0), Some(200));
+    bench.crash();
+    assert_eq!(bench.get(&path)["group"], "depot");
 }
