@@ -194,8 +194,9 @@ impl Hss {
     }
 
     /// Writes are held up, or go on. What waits for one is answered now: a peer can come again, and
-    /// the caller of a change that it may repeat it, which changes nothing once the first one is
-    /// written. Orders are kept, and what is asked for meanwhile is refused.
+    /// the caller of a change may repeat it, which changes nothing once the first one is written. A
+    /// bulk order has not begun and never will. Orders are kept, and what is asked for meanwhile is
+    /// refused.
     fn store_is_away(&mut self, now: Now, away: bool) {
         if self.journal.has_failed() || self.journal.is_stuck() == away {
             return;
@@ -208,11 +209,16 @@ impl Hss {
         self.tell(Event::StoreUnavailable);
         let mut given_up = Vec::new();
         let mut calls = Vec::new();
+        let mut bulks = Vec::new();
         for queue in self.waiting.values_mut() {
             for deferred in core::mem::take(queue) {
                 match deferred {
                     Deferred::Answer(waiting) => given_up.push(waiting),
                     Deferred::Reply(call, _) => calls.push(call),
+                    Deferred::Bulk(call, id) => {
+                        calls.push(call);
+                        bulks.push(id);
+                    }
                     other => queue.push(other),
                 }
             }
@@ -220,6 +226,9 @@ impl Hss {
         self.waiting_answers = 0;
         for waiting in given_up {
             self.give_up(now, waiting);
+        }
+        for id in bulks {
+            self.withdraw_bulk(id);
         }
         for call in calls {
             self.reply(call, Refusal::StoreFull.response::<()>(None));

@@ -60,7 +60,6 @@ fn schema_of<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
     generator.subschema_for::<T>()
 }
 
-#[allow(dead_code, reason = "not every method has a call yet")]
 impl Route {
     const fn new(method: Method, path: &'static str, name: &'static str, handler: Handler) -> Self {
         Self {
@@ -200,7 +199,6 @@ pub(crate) struct Call<'a> {
     /// The texts in the place of the braces of the path.
     pub(crate) arguments: Vec<&'a str>,
     /// The role of the caller's token.
-    #[allow(dead_code, reason = "for records of who called")]
     pub(crate) role: Role,
 }
 

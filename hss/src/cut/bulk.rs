@@ -263,6 +263,12 @@ impl Hss {
         Ok(())
     }
 
+    /// Takes back a bulk order that is not durable yet: whoever gave it is told that it is refused.
+    pub(crate) fn withdraw_bulk(&mut self, id: u64) {
+        self.bulks.lose(id);
+        self.journal.delete(Table::Bulk, key(id));
+    }
+
     /// A bulk order is durable.
     pub(crate) fn bulk_is_durable(&mut self, now: Now, call: heiiki_types::CallId, id: u64) {
         self.bulks.open.push(id);

@@ -35,7 +35,6 @@ impl Hss {
 
     /// The subscription has changed; `before` is what [`told`](Self::told) said before. If the SIM
     /// is registered and its MME would be told something else now, the MME hears of it.
-    #[allow(dead_code, reason = "whoever changes a subscription calls it")]
     pub(crate) fn profile_changed(
         &mut self,
         now: Now,
@@ -244,7 +243,6 @@ impl Hss {
     }
 }
 
-#[allow(dead_code, reason = "of a change")]
 /// DSR-Flags and Context-Identifiers of what is not there any more. The default access point is
 /// never withdrawn (TS 29.272 §5.2.2.2.2): another one takes its place.
 fn withdrawn(before: &SubscriptionData, after: &SubscriptionData) -> (u32, Vec<u32>) {

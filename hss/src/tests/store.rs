@@ -241,3 +241,37 @@ fn a_change_that_waits_when_the_disk_becomes_full_is_answered() {
     bench.crash();
     assert_eq!(bench.get(&path)["group"], "depot");
 }
+
+/// Goal: a bulk order that was refused for want of room is not given later.
+#[test]
+fn a_bulk_order_that_waits_when_the_disk_becomes_full_is_refused_for_good() {
+    let mut bench = Bench::new();
+    bench.disk.slow = true;
+    let body = serde_json::json!({
+        "verb": "suspend", "reason": "lost", "actor": "night shift",
+        "imsis": [imsi(1).to_string(), imsi(2).to_string()],
+    });
+    let body = serde_json::to_vec(&body).unwrap();
+    let order = |bench: &mut Bench| bench.http(Method::Post, "/v1/bulk", Some("admin"), &body);
+    let call = order(&mut bench);
+    assert_eq!(bench.reply(call), None, "it waits for the disk");
+    bench.input(Input::Storage(StorageInput::Unavailable));
+    let (status, told) = bench.reply(call).expect("a reply at once");
+    assert_eq!(
+        (status, &told["error"]["code"]),
+        (503, &"store_full".into())
+    );
+    bench.disk.slow = false;
+    bench.sync();
+    bench.input(Input::Storage(StorageInput::Available));
+    bench.advance(Duration::from_secs(5));
+    assert_eq!(bench.state_of(1), "standby");
+    bench.crash();
+    bench.advance(Duration::from_secs(5));
+    assert_eq!(bench.state_of(1), "standby");
+    // Given again, it is carried out.
+    let call = order(&mut bench);
+    assert_eq!(bench.reply(call).map(|r| r.0), Some(202));
+    bench.advance(Duration::from_secs(5));
+    assert_eq!(bench.state_of(1), "suspended");
+}
