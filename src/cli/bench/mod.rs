@@ -10,7 +10,6 @@ mod vectors;
 mod wire;
 
 use core::time::Duration;
-use std::io::{IsTerminal as _, Write as _};
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -24,7 +23,7 @@ use super::out;
 use load::Load;
 use server::{Folder, Server, Shared};
 use sims::Sims;
-use table::Row;
+use table::{Row, float};
 
 /// Measure an HSS: it starts its own `hss` and `pgw` beside this program
 ///
@@ -162,16 +161,8 @@ impl Bench {
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a figure for people")]
-const fn float(n: u64) -> f64 {
-    n as f64
-}
-
 fn say(what: impl core::fmt::Display) {
-    let mut err = std::io::stderr();
-    if err.is_terminal() {
-        let _ = writeln!(err, "bench-hss: {what}");
-    }
+    table::say("bench-hss", what);
 }
 
 pub(super) fn execute(bench: &Bench) -> Outcome {

@@ -1,8 +1,22 @@
 //! What was measured, as a table and as JSON.
 
 use std::fs;
+use std::io::{IsTerminal as _, Write as _};
 
 use serde_json::{Value, json};
+
+#[expect(clippy::cast_precision_loss, reason = "a figure for people")]
+pub(in crate::cli) const fn float(n: u64) -> f64 {
+    n as f64
+}
+
+/// What a measurement does now, for whoever waits at a terminal.
+pub(in crate::cli) fn say(name: &str, what: impl core::fmt::Display) {
+    let mut err = std::io::stderr();
+    if err.is_terminal() {
+        let _ = writeln!(err, "{name}: {what}");
+    }
+}
 
 /// One thing that was measured several times.
 pub(in crate::cli) struct Row {

@@ -10,13 +10,12 @@ mod tcp;
 mod traffic;
 
 use core::time::Duration;
-use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
 use super::bench::server::{Folder, pin};
-use super::bench::table;
+use super::bench::table::{self, float};
 use super::failure::{Exit, Failure, Outcome};
 use super::out;
 use sgw::Sgw;
@@ -166,16 +165,8 @@ impl Bench {
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a figure for people")]
-const fn float(n: u64) -> f64 {
-    n as f64
-}
-
 fn say(what: impl core::fmt::Display) {
-    let mut err = std::io::stderr();
-    if err.is_terminal() {
-        let _ = writeln!(err, "bench-pgw: {what}");
-    }
+    table::say("bench-pgw", what);
 }
 
 pub(super) fn execute(bench: &Bench) -> Outcome {
